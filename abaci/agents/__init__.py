@@ -1,0 +1,1 @@
+"""LangGraph workflows: one chain (`tora`), many chains (`solve`), and their owner (`solver`)."""

@@ -1,0 +1,1 @@
+"""Make tokens: the contract is in `base`, one module an engine."""

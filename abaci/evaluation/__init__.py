@@ -1,0 +1,1 @@
+"""Measure on data sets: offline replay, grading and voting, and batch runs."""

@@ -1,0 +1,1 @@
+"""Run untrusted Python: the contract is in `base`, one module an isolation tier."""
