@@ -14,10 +14,10 @@
     │   └── SessionClosed       the session was used after its `async with` ended
     ├── TraceStoreError         the trace store failed; the solution is still returned, with a warning
     │   └── RunNotFound         no run has this id
-    ├── GradingError            the grader itself is broken (a hard or hostile answer is a verdict, not an error)
-    └── SolveFailed             every chain of a run failed; carries the reasons
+    └── GradingError            the grader itself is broken (a hard or hostile answer is a verdict, not an error)
 
-A wrong, slow or hostile *program* is never an error: it is an `abaci.types.Execution`.
+A wrong, slow or hostile *program* is never an error: it is an `abaci.types.Execution`. A failed *run* is none either:
+it is a `Solution` with status `failed`.
 """
 
 from __future__ import annotations
@@ -102,12 +102,3 @@ class RunNotFound(TraceStoreError):
 
 class GradingError(AbaciError):
     """The grader is broken."""
-
-
-class SolveFailed(AbaciError):
-    """Every chain of a run failed. `reasons` holds one line per distinct failure."""
-
-    def __init__(self, reasons: tuple[str, ...]) -> None:
-        listed = "; ".join(reasons) or "no chain was started"
-        super().__init__(f"every chain failed: {listed}")
-        self.reasons = reasons

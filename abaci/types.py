@@ -19,7 +19,7 @@ RunId = Annotated[str, Field(pattern=r"^run_[0-9a-f]{24}$")]
 
 
 def new_run_id() -> str:
-    """A fresh run id: `run_`, then 12 hex digits of Unix milliseconds, then 12 random ones; sorts by time of creation."""
+    """A fresh run id: `run_`, 12 hex digits of Unix milliseconds, 12 random ones; sorts by time of creation."""
     return f"run_{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
 
 
@@ -35,7 +35,7 @@ class Value(BaseModel):
 class Problem(Value):
     """A question, and its reference answer where one is known (used for grading only, never shown to a model)."""
 
-    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS)
+    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")
     reference: str | None = None
 
 
@@ -89,7 +89,7 @@ class Execution(Value):
     stdout: str = ""
     """What it printed, standard error included, also when it failed half-way; head and tail kept where too long."""
     result: str | None = None
-    """`repr` of the last statement's value when that is an expression with a value, as an interactive session echoes it."""
+    """`repr` of the last statement's value when it is an expression with one, as an interactive session echoes it."""
     error: str | None = None
     """The last line of the traceback (`TypeError: …`), or one sentence on what ended the program."""
     traceback: str | None = None
@@ -149,7 +149,7 @@ class Answer(Value):
 
 
 class Usage(Value):
-    """What was spent. `tool_tokens` are tokens of program output fed to the model; `sandbox_s` is wall time in programs."""
+    """What was spent. `tool_tokens` are tokens of program output fed to the model; `sandbox_s` is time in programs."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -256,6 +256,8 @@ class Solution(Value):
     usage: Usage = Usage()
     duration_s: float = 0.0
     warnings: tuple[str, ...] = ()
+    error: str | None = None
+    """Why the run failed, when `status` is `failed`."""
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------
@@ -359,8 +361,8 @@ TRACE_VERSION = 1
 class TraceEvent(Value):
     """One thing that happened in a run.
 
-    `seq` counts the stored events of a run from 0 without gaps. A `TextDelta` is not stored and carries the `seq` of the
-    stored event before it.
+    `seq` counts the stored events of a run from 0 without gaps. A `TextDelta` is not stored and carries the `seq` of
+    the stored event before it.
     """
 
     version: Literal[1] = 1

@@ -16,7 +16,7 @@ What every implementation promises:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from enum import StrEnum
 from typing import Literal, Protocol, Self
 
@@ -131,10 +131,10 @@ class Backend(Protocol):
         ...
 
     def encode(self, text: str, *, is_start: bool = False) -> tuple[int, ...] | None:
-        """Token ids of `text`, with the model's leading special tokens when `is_start`; None: this backend takes text."""
+        """Token ids of `text`, with leading special tokens when `is_start`; None: this backend takes text only."""
         ...
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[GenerateEvent]:
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateEvent, None]:
         """Stream the samples of `request`. See the module docstring for the promises.
 
         Raises:

@@ -1,8 +1,8 @@
 """The tool contract: JSON-schema'd arguments in, a `ToolResult` out.
 
-A tool is opened once a chain (`async with tool.open() as session`), so that it may keep state between calls. Arguments
-come from a model and are hostile: `call` validates them itself, and bad arguments are a result that tells the model what
-to change, never an exception. Only a broken tool raises.
+A tool is opened once a chain (`async with tool.open() as session`), so that it may keep state between calls.
+Arguments come from a model and are hostile: `call` validates them itself, and bad arguments are a result that tells the
+model what to change, never an exception. Only a broken tool raises.
 """
 
 from __future__ import annotations

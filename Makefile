@@ -1,0 +1,73 @@
+# Each target sets up what it needs. `make solve` and `make test` are all a newcomer has to know.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: solve test check serve lock clean help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+# uv reads its own variable only; pip's is honoured too, so that one set of local wheels serves both.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+UV := $(BIN)/uv
+UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode
+# Where no local wheel offers the CPU build of torch, uv fetches it from PyTorch's own index.
+CPU_TORCH := $(if $(wildcard $(addsuffix /torch-*cpu*.whl,$(UV_FIND_LINKS))),,--torch-backend=cpu)
+HAS_CUDA := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -c GPU)
+PROBLEM ?= A farmer has 17 sheep and buys 3 times as many. He then sells 20 of them. How many sheep does he have now?
+
+help:  ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+solve: $(VENV)/.runtime  ## Solve PROBLEM="…" and watch.
+	@$(BIN)/abaci solve "$${PROBLEM}"
+solve: export PROBLEM := $(PROBLEM)
+
+serve: $(VENV)/.runtime  ## Serve the REST API on 127.0.0.1:8080.
+	$(BIN)/abaci serve
+
+test: $(VENV)/.dev  ## Run the tests.
+	$(BIN)/pytest
+
+check: $(VENV)/.dev  ## Everything CI checks: format, lint, types, layers, tests.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory test
+
+COMPILE := pip compile --quiet --no-header --python-version 3.11 --extra docker --extra redis --extra serve --extra eval
+CPU_PINS := --overrides requirements/overrides.txt --extra cpu pyproject.toml requirements/torch-cpu.txt
+
+lock: $(VENV)/.uv  ## Compile the pinned requirements anew from pyproject.toml.
+	$(UV) $(COMPILE) $(CPU_TORCH) $(CPU_PINS) -o requirements/cpu.txt
+	$(UV) $(COMPILE) $(CPU_TORCH) $(CPU_PINS) --group dev -o requirements/dev.txt
+	UV_FIND_LINKS= $(UV) $(COMPILE) --extra gpu pyproject.toml -o requirements/gpu.txt
+
+$(VENV)/.uv:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv==0.13.8
+	@touch $@
+
+ifeq ($(HAS_CUDA),)
+RUNTIME := cpu
+else ifeq ($(HAS_CUDA),0)
+RUNTIME := cpu
+else
+RUNTIME := gpu
+endif
+
+$(VENV)/.runtime: requirements/$(RUNTIME).txt pyproject.toml | $(VENV)/.uv
+	@echo "Setting up abaci for $(RUNTIME) in $(VENV) (a few minutes the first time) …" >&2
+	$(UV_INSTALL) $(if $(filter cpu,$(RUNTIME)),$(CPU_TORCH)) --requirement $<
+	$(UV_INSTALL) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.uv
+	$(UV_INSTALL) $(CPU_TORCH) --requirement $<
+	$(UV_INSTALL) --no-deps --editable .
+	@touch $@ $(VENV)/.runtime
+
+clean:  ## Remove the virtual environment and caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

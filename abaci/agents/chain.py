@@ -1,0 +1,124 @@
+"""A chain from question to `Trajectory`, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from abaci.agents.dialogue import make_dialogue
+from abaci.agents.recorder import ChainLog, RunRecorder
+from abaci.agents.scope import ChainInterrupted, RunScope
+from abaci.agents.styles import FenceStyle, ToolCallStyle
+from abaci.agents.tora import ChainServices, ChainState
+from abaci.answers.extract import find_answer
+from abaci.answers.normalize import make_answer
+from abaci.backend.base import Backend
+from abaci.errors import AbaciError, ContextLengthExceeded
+from abaci.tools.base import Tool
+from abaci.types import Answer, ChainFinished, ChainStarted, Problem, Sampling, StopReason, Trajectory
+
+logger = logging.getLogger(__name__)
+
+MAX_SUPERSTEPS_PER_ROUND = 2
+"""`generate` and `execute`; LangGraph bounds a graph by supersteps."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRunner:
+    """Runs the chains of one run."""
+
+    graph: CompiledStateGraph[ChainState, ChainServices, Any, Any]
+    backend: Backend
+    python: Tool
+    style: FenceStyle | ToolCallStyle
+    sampling: Sampling
+    scope: RunScope
+    recorder: RunRecorder
+    slots: asyncio.Semaphore
+    """Bounds the chains that run at once in this process; a chain waits for its slot within the run's wall time."""
+    is_logprobs_wanted: bool
+
+    async def run(self, chain: int, problem: Problem) -> Trajectory:
+        """Chain number `chain`, from question to trajectory.
+
+        A chain that fails, times out or is cancelled is a trajectory too: it keeps the steps it took. Only the
+        cancellation of the calling task propagates; the chain is then recorded as cancelled.
+        """
+        seed = None if self.sampling.seed is None else (self.sampling.seed + chain) % 2**31
+        log = ChainLog(chain, self.recorder)
+        started = time.monotonic()
+        self.recorder.emit(ChainStarted(chain=chain, seed=seed))
+        reason, error = StopReason.CANCELLED, None
+        try:
+            reason, error = await self._guarded(log, problem, self.sampling.model_copy(update={"seed": seed}))
+        finally:
+            log.keep_unread()
+            finished = ChainFinished(
+                chain=chain,
+                answer=pick_answer(log.text, reason),
+                stop_reason=reason,
+                usage=log.usage,
+                mean_logprob=log.mean_logprob,
+                error=error,
+                duration_s=time.monotonic() - started,
+            )
+            self.recorder.emit(finished)
+        return Trajectory(
+            chain=chain,
+            steps=tuple(log.steps),
+            answer=finished.answer,
+            stop_reason=reason,
+            usage=log.usage,
+            mean_logprob=log.mean_logprob,
+            error=error,
+            duration_s=finished.duration_s,
+        )
+
+    async def _guarded(self, log: ChainLog, problem: Problem, sampling: Sampling) -> tuple[StopReason, str | None]:
+        """The chain's stop reason, and its error."""
+        try:
+            async with self.scope.chain(), self.slots, self.python.open() as session:
+                dialogue = make_dialogue(self.style, self.backend, self.python.spec)
+                services = ChainServices(
+                    backend=self.backend,
+                    dialogue=dialogue,
+                    python=session,
+                    sampling=sampling,
+                    scope=self.scope,
+                    log=log,
+                    is_logprobs_wanted=self.is_logprobs_wanted,
+                )
+                end = await self.graph.ainvoke(
+                    {"transcript": dialogue.begin(problem.question)},
+                    config={"recursion_limit": 4 + MAX_SUPERSTEPS_PER_ROUND * self.scope.budget.rounds},
+                    context=services,
+                )
+        except ChainInterrupted as interruption:
+            return interruption.reason, None
+        except ContextLengthExceeded as error:
+            return StopReason.CONTEXT_LENGTH, str(error)
+        except AbaciError as error:
+            return StopReason.ERROR, f"{type(error).__name__}: {error}"
+        except Exception as error:  # the boundary of a chain: a defect in one must not take its siblings
+            logger.exception("chain %d failed by a defect", log.chain)
+            return StopReason.ERROR, f"internal error: {type(error).__name__}: {error}"
+        return StopReason(end["stop_reason"]), None
+
+
+def pick_answer(text: str, reason: StopReason) -> Answer | None:
+    r"""The answer in all that a chain wrote and read.
+
+    A marked one (`\boxed`, "the answer is") counts however the chain ended. The weaker evidence of ToRA's extraction
+    (the last output, the last number) counts only where the chain was not broken off by an error, a cancellation or a
+    loop: what it happened to print last is then no answer.
+    """
+    broken_off = {StopReason.ERROR, StopReason.CANCELLED, StopReason.REPETITION}
+    found = find_answer(text)
+    if found is None or (reason in broken_off and not found.is_marked):
+        return None
+    return make_answer(found.text)

@@ -1,0 +1,162 @@
+"""Many chains, one answer: the solve graph.
+
+    plan ──Send × n──▶ run_chain ──▶ aggregate ──decided──▶ END
+      ▲                                  │
+      └───────────── sample more ────────┘
+
+Chains run freely, each at its own pace; after every chain that finishes the votes are counted, and once the vote cannot
+change any more the chains still running are cancelled. The state only steers, in JSON-safe values: what the chains did
+is in the run's events and on its ballot, and services come in by the runtime context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import add
+from typing import Annotated, Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from abaci.agents.chain import ChainRunner
+from abaci.aggregation.base import Aggregator, Progress
+from abaci.aggregation.buckets import AnswerEquality, bucket_trajectories
+from abaci.types import (
+    Budget,
+    Decision,
+    DecisionMade,
+    Problem,
+    SampleMore,
+    StopReason,
+    Trajectory,
+    VotesCounted,
+)
+
+
+class SolveState(TypedDict, total=False):
+    """The state of one run."""
+
+    problem: dict[str, Any]
+    started: int
+    """Chains started so far."""
+    wanted: int
+    """Chains to start next."""
+    finished: Annotated[list[int], add]
+    """Chains that have ended."""
+    is_decided: bool
+
+
+class ChainTask(TypedDict):
+    """What one `run_chain` node is sent."""
+
+    chain: int
+    problem: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SolveServices:
+    """What a run works with; never part of its state."""
+
+    runner: ChainRunner
+    aggregator: Aggregator
+    equal: AnswerEquality
+    budget: Budget
+    ballot: Ballot
+
+
+@dataclass(slots=True)
+class Ballot:
+    """The chains of a run and what became of them; the lock keeps counts in the order of their events."""
+
+    finished: list[Trajectory] = field(default_factory=list)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    started: int = 0
+    decision: Decision | None = None
+
+
+async def plan(state: SolveState, runtime: Runtime[SolveServices]) -> SolveState:
+    """Decide how many chains to start."""
+    services = runtime.context
+    if not state.get("started"):
+        first = services.aggregator.first_samples or services.budget.samples
+        wanted = min(first, services.budget.samples)
+    else:
+        # The budget holds whatever an aggregator asks for.
+        wanted = min(state["wanted"], services.budget.samples - services.ballot.started)
+        services.runner.scope.reopen()
+    services.ballot.started += wanted
+    return {"started": services.ballot.started, "wanted": wanted}
+
+
+async def fan_out(state: SolveState) -> list[Send]:
+    """One `run_chain` a planned chain."""
+    first = state["started"] - state["wanted"]
+    return [
+        Send("run_chain", ChainTask(chain=chain, problem=state["problem"])) for chain in range(first, state["started"])
+    ]
+
+
+async def run_chain(state: ChainTask, runtime: Runtime[SolveServices]) -> SolveState:
+    """Run one chain, count the votes, and stop the others when nothing can change any more."""
+    services = runtime.context
+    trajectory = await services.runner.run(state["chain"], Problem.model_validate(state["problem"]))
+    await _count(services, trajectory)
+    return {"finished": [trajectory.chain]}
+
+
+async def _count(services: SolveServices, trajectory: Trajectory) -> None:
+    ballot = services.ballot
+    async with ballot.lock:
+        ballot.finished.append(trajectory)
+        if trajectory.stop_reason is StopReason.CANCELLED:
+            return
+        buckets = await bucket_trajectories(ballot.finished, services.equal)
+        progress = _progress(services, ballot.finished)
+        services.runner.recorder.emit(
+            VotesCounted(buckets=buckets, finished=progress.finished, started=progress.started)
+        )
+        if progress.finished < progress.started and services.aggregator.is_settled(buckets, progress):
+            services.runner.scope.settle()
+
+
+async def aggregate(state: SolveState, runtime: Runtime[SolveServices]) -> SolveState:
+    """Merge the chains, or ask for more of them."""
+    services = runtime.context
+    ballot = services.ballot
+    trajectories = sorted(ballot.finished, key=lambda trajectory: trajectory.chain)
+    problem = Problem.model_validate(state["problem"])
+    ballot.decision = await services.aggregator.decide(problem, trajectories, _progress(services, trajectories))
+    services.runner.recorder.emit(DecisionMade(decision=ballot.decision))
+    if isinstance(ballot.decision, SampleMore):
+        return {"wanted": ballot.decision.samples}
+    return {"is_decided": True}
+
+
+def _progress(services: SolveServices, finished: Sequence[Trajectory]) -> Progress:
+    """Where the run stands. Nothing remains once the deadline has passed or the tokens are spent."""
+    started = services.ballot.started
+    scope = services.runner.scope
+    remaining = 0 if scope.is_spent or scope.is_over else services.budget.samples - started
+    return Progress(finished=len(finished), started=started, remaining=max(0, remaining))
+
+
+async def route(state: SolveState) -> str:
+    """After `aggregate`: end, or sample more."""
+    return END if state.get("is_decided") else "plan"
+
+
+def build_solve() -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
+    """The compiled graph of one run. Stateless: one serves every run of a process."""
+    graph = StateGraph(SolveState, context_schema=SolveServices)
+    graph.add_node("plan", plan)
+    graph.add_node("run_chain", run_chain, input_schema=ChainTask)
+    graph.add_node("aggregate", aggregate)
+    graph.add_edge(START, "plan")
+    graph.add_conditional_edges("plan", fan_out, ["run_chain"])
+    graph.add_edge("run_chain", "aggregate")
+    graph.add_conditional_edges("aggregate", route, ["plan", END])
+    return graph.compile()

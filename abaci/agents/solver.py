@@ -1,0 +1,264 @@
+"""`Solver`: the owner of everything a run needs, and the face of the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from langgraph.graph.state import CompiledStateGraph
+from pydantic import ValidationError
+
+from abaci.agents.chain import ChainRunner
+from abaci.agents.options import SolveOptions
+from abaci.agents.recorder import RunRecorder
+from abaci.agents.scope import RunScope
+from abaci.agents.solve import Ballot, SolveServices, SolveState, build_solve
+from abaci.agents.styles import choose_style, load_style
+from abaci.agents.tora import ChainServices, ChainState, build_tora
+from abaci.aggregation.base import Aggregator
+from abaci.aggregation.buckets import AnswerEquality, equal_text
+from abaci.aggregation.config import AggregatorConfig
+from abaci.backend.base import Backend
+from abaci.errors import AbaciError, GradingError, InvalidInput, SandboxError
+from abaci.tools.base import Tool
+from abaci.traces.base import TraceStore
+from abaci.traces.fold import fold_solution
+from abaci.traces.writer import TraceWriter
+from abaci.types import (
+    Decided,
+    Problem,
+    RunFinished,
+    RunStarted,
+    RunStatus,
+    Solution,
+    StopReason,
+    TraceEvent,
+    WarningRaised,
+    new_run_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The implementations that a solver works with, all started."""
+
+    backend: Backend
+    python: Tool
+    equal: AnswerEquality
+    make_aggregator: Callable[[AggregatorConfig, AnswerEquality], Aggregator]
+    traces: TraceStore
+    max_chains: int
+    """Chains that may run at once, over all runs of this process."""
+
+
+class Solver:
+    """Solves problems. Use as `async with`; safe for any number of concurrent `solve` and `stream` calls.
+
+    Args:
+        open_services: opens what the solver works with; entered and left with the solver.
+        defaults: options of runs that name none.
+    """
+
+    def __init__(
+        self, open_services: Callable[[], AbstractAsyncContextManager[Services]], defaults: SolveOptions | None = None
+    ) -> None:
+        self._open_services = open_services
+        self._defaults = defaults or SolveOptions()
+        self._stack: AsyncExitStack | None = None
+        self._services: Services | None = None
+        self._slots = asyncio.Semaphore()
+
+    async def __aenter__(self) -> Self:
+        """Start the backend, the sandbox and the trace store."""
+        async with AsyncExitStack() as stack:
+            self._services = await stack.enter_async_context(self._open_services())
+            self._slots = asyncio.Semaphore(self._services.max_chains)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stop them; nothing is left behind."""
+        stack, self._stack, self._services = self._stack, None, None
+        if stack is not None:
+            await stack.aclose()
+
+    @property
+    def services(self) -> Services:
+        """What the solver works with.
+
+        Raises:
+            InvalidInput: the solver is not started.
+        """
+        if self._services is None:
+            raise InvalidInput("the solver is not started: use `async with solver:` around it")
+        return self._services
+
+    async def solve(self, problem: Problem | str, options: SolveOptions | None = None) -> Solution:
+        """Solve one problem.
+
+        Always gives a `Solution`: `status` says whether an answer was decided. Cancelling the call cancels the run,
+        down to the engine's requests and the sandbox's processes.
+
+        Raises:
+            InvalidInput: the problem is empty or too long.
+            SettingsError: the options name a style that does not exist.
+        """
+        run = _Run(self, _as_problem(problem), options or self._defaults)
+        await run.perform()
+        return fold_solution(run.recorder.events)
+
+    async def stream(
+        self, problem: Problem | str, options: SolveOptions | None = None
+    ) -> AsyncGenerator[TraceEvent, None]:
+        """The events of a run as they happen, `run_finished` the last; `fold_solution` makes the solution of them.
+
+        Closing the generator cancels the run. Raises as `solve` does.
+        """
+        events: asyncio.Queue[TraceEvent | None] = asyncio.Queue()
+        run = _Run(self, _as_problem(problem), options or self._defaults, events.put_nowait)
+        task = asyncio.create_task(run.perform(), name=run.recorder.run_id)
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    @cached_property
+    def solve_graph(self) -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
+        """The compiled graph of a run."""
+        return build_solve()
+
+    @cached_property
+    def chain_graph(self) -> CompiledStateGraph[ChainState, ChainServices, Any, Any]:
+        """The compiled graph of a chain."""
+        return build_tora()
+
+    @property
+    def slots(self) -> asyncio.Semaphore:
+        """Bounds the chains that run at once."""
+        return self._slots
+
+
+class _Run:
+    """One run of a solver."""
+
+    def __init__(
+        self, solver: Solver, problem: Problem, options: SolveOptions, *sinks: Callable[[TraceEvent], None]
+    ) -> None:
+        self._solver = solver
+        self._services = solver.services
+        self._problem = problem
+        self._options = options
+        info = self._services.backend.info
+        self._model = info.model
+        self._style = load_style(options.style or choose_style(info.model, is_chat=info.is_chat))
+        self._writer = TraceWriter(self._services.traces)
+        self.recorder = RunRecorder(new_run_id(), self._writer.put, *sinks)
+
+    async def perform(self) -> None:
+        """Run to the end; the recorder's events then hold everything."""
+        started = time.monotonic()
+        status, error = RunStatus.CANCELLED, None
+        async with self._writer:
+            options = self._options.model_dump(mode="json")
+            options["style"] = self._style.name
+            self.recorder.emit(RunStarted(problem=self._problem, model=self._model, options=options))
+            try:
+                status, error = await self._sample_and_aggregate()
+            except AbaciError as failure:
+                status, error = RunStatus.FAILED, f"{type(failure).__name__}: {failure}"
+            except Exception as defect:  # the boundary of a run: its trace must not say that the caller cancelled it
+                status, error = RunStatus.FAILED, f"internal error: {type(defect).__name__}: {defect}"
+                raise
+            finally:
+                finished = RunFinished(status=status, duration_s=time.monotonic() - started, error=error)
+                await self._close_trace(finished)
+
+    async def _sample_and_aggregate(self) -> tuple[RunStatus, str | None]:
+        options, services = self._options, self._services
+        runner = ChainRunner(
+            graph=self._solver.chain_graph,
+            backend=services.backend,
+            python=services.python,
+            style=self._style,
+            sampling=options.sampling,
+            scope=RunScope(options.budget),
+            recorder=self.recorder,
+            slots=self._solver.slots,
+            is_logprobs_wanted=options.is_logprobs_wanted,
+        )
+        equal = _Comparison(services.equal, self.recorder)
+        context = SolveServices(
+            runner=runner,
+            aggregator=services.make_aggregator(options.aggregator, equal),
+            equal=equal,
+            budget=options.budget,
+            ballot=Ballot(),
+        )
+        state: SolveState = {"problem": self._problem.model_dump(mode="json"), "finished": []}
+        # Each sampling round is three supersteps, and each starts at least one chain.
+        most_steps = 4 + 3 * options.budget.samples
+        graph = self._solver.solve_graph
+        await graph.ainvoke(state, config={"recursion_limit": most_steps}, context=context)
+        return _judge(context.ballot)
+
+    async def _close_trace(self, finished: RunFinished) -> None:
+        """Write what is pending and record the end, with a warning for whatever could not be stored."""
+        try:
+            await self._writer.flush()
+        finally:
+            for warning in self._writer.warnings:
+                self.recorder.emit(WarningRaised(message=warning))
+            self.recorder.emit(finished)
+
+
+class _Comparison:
+    """Equality of answers that survives a broken grader: equal texts are then equal answers, and the caller is told."""
+
+    def __init__(self, equal: AnswerEquality, recorder: RunRecorder) -> None:
+        self._equal = equal
+        self._recorder = recorder
+        self._is_broken = False
+
+    async def __call__(self, first: str, second: str) -> bool:
+        if not self._is_broken:
+            try:
+                return await self._equal(first, second)
+            except (SandboxError, GradingError) as error:
+                self._is_broken = True
+                message = f"answers were compared as texts only: {type(error).__name__}: {error}"
+                self._recorder.emit(WarningRaised(message=message))
+        return await equal_text(first, second)
+
+
+def _judge(ballot: Ballot) -> tuple[RunStatus, str | None]:
+    if isinstance(ballot.decision, Decided) and ballot.decision.answer is not None:
+        return RunStatus.SOLVED, None
+    if all(trajectory.stop_reason is StopReason.ERROR for trajectory in ballot.finished):
+        reasons = dict.fromkeys(trajectory.error or "" for trajectory in ballot.finished)
+        return RunStatus.FAILED, "every chain failed: " + "; ".join(reasons)
+    return RunStatus.ABSTAINED, None
+
+
+def _as_problem(problem: Problem | str) -> Problem:
+    question = problem if isinstance(problem, str) else problem.question
+    try:
+        question.encode()
+        return problem if isinstance(problem, Problem) else Problem(question=problem)
+    except UnicodeEncodeError as error:
+        what = f"character {error.start + 1} is half of a surrogate pair"
+        raise InvalidInput(f"the question is no Unicode text: {what}", field="question") from error
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        what = "is empty" if not question.strip() else found["msg"].replace("String", "it").replace("string", "it")
+        raise InvalidInput(
+            f"the question cannot be used ({len(question)} characters): {what}", field="question"
+        ) from error

@@ -1,0 +1,54 @@
+"""vLLM's executors, with one addition: the engine's process dies with the process that started it, even on SIGKILL.
+
+vLLM's workers watch their parent, the engine's process; the engine's process itself does not watch ours. An executor is
+the first thing that the engine's process builds, and the one class in it that a caller may choose.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from typing import Any
+
+from vllm.v1.executor.abstract import Executor
+from vllm.v1.executor.multiproc_executor import MultiprocExecutor
+from vllm.v1.executor.uniproc_executor import UniProcExecutor
+
+
+def watched(executor: type[Executor]) -> type[Executor]:
+    """`executor`, or the same that watches its parent; one of another kind (Ray) is left as it is."""
+    return {MultiprocExecutor: WatchedMultiprocExecutor, UniProcExecutor: WatchedUniProcExecutor}.get(
+        executor, executor
+    )
+
+
+class WatchedMultiprocExecutor(MultiprocExecutor):  # type: ignore[misc]
+    """Workers in processes of their own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _die_with_parent()
+        super().__init__(*args, **kwargs)
+
+
+class WatchedUniProcExecutor(UniProcExecutor):  # type: ignore[misc]
+    """The worker in the engine's process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _die_with_parent()
+        super().__init__(*args, **kwargs)
+
+
+def _die_with_parent() -> None:
+    """From now on this process is killed as soon as its parent is gone, and at once if it is already."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        # Returns when the pipe that the parent holds open closes, however the parent ended.
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()

@@ -1,0 +1,257 @@
+"""vLLM's engine in this process, stepped by one thread of its own.
+
+The thread owns the engine: it alone touches it. It takes commands from a queue (add, abort, stop), steps while there
+are unfinished requests, and hands outputs to the event loop that each request came from, one wake-up a step and loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import queue
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from abaci.backend.config import VllmConfig
+from abaci.backend.own_thread import OwnThread, new_future, wait
+from abaci.backend.vllm_driver import (
+    START_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    EngineFacts,
+    Progress,
+    load_error,
+    make_engine_args,
+    register_architectures,
+)
+from abaci.backend.vllm_environment import import_engine
+from abaci.errors import AbaciError, BackendError, BackendRejected, BackendUnavailable, ModelLoadError
+
+_only_engine = threading.Lock()
+"""vLLM keeps its distributed state in module globals: a process holds one engine at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outbox:
+    """Where a request's outputs go."""
+
+    loop: asyncio.AbstractEventLoop
+    items: asyncio.Queue[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Add:
+    request_id: str
+    prompt_ids: list[int]
+    params: Any
+    outbox: _Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class _Abort:
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    pass
+
+
+class InprocessDriver:
+    """Runs `LLMEngine` on a thread. See `vllm_driver.Driver`."""
+
+    def __init__(self, config: VllmConfig) -> None:
+        self._config = config
+        self._commands: queue.SimpleQueue[_Add | _Abort | _Stop] = queue.SimpleQueue()
+        self._outboxes: dict[str, _Outbox] = {}
+        self._ids = itertools.count()
+        self._thread: OwnThread[None] | None = None
+        self._failure: BackendUnavailable | None = None
+
+    # --- on the event loop --------------------------------------------------------------------------------------------
+
+    async def start(self, progress: Progress) -> EngineFacts:
+        """Load the model on the engine's thread. See `Driver.start`."""
+        if not _only_engine.acquire(blocking=False):
+            raise ModelLoadError(
+                'this process already runs an engine: share its backend, close it first, or use engine="async"'
+            )
+        ready: Future[EngineFacts] = new_future()
+        self._thread = OwnThread("vllm-engine", lambda: self._run(ready, progress))
+        try:
+            return await wait(ready, START_TIMEOUT_S)
+        except TimeoutError as error:
+            self._commands.put(_Stop())
+            raise ModelLoadError(
+                f"the model {self._config.model} did not load within {START_TIMEOUT_S:.0f} s"
+            ) from error
+        except asyncio.CancelledError:
+            # An import cannot be interrupted; the thread ends by itself as soon as it reads its commands.
+            self._commands.put(_Stop())
+            raise
+
+    async def stream(self, prompt_ids: Sequence[int], params: Any) -> AsyncGenerator[Any, None]:
+        """The outputs of one request. See `Driver.stream`."""
+        request_id = f"abaci-{next(self._ids)}"
+        outbox = _Outbox(asyncio.get_running_loop(), asyncio.Queue())
+        self._commands.put(_Add(request_id, list(prompt_ids), params, outbox))
+        if self._failure is not None:
+            raise self._failure
+        is_finished = False
+        try:
+            while not is_finished:
+                # Bounded by the thread: it finishes every request it knows of, or fails them all.
+                output = await outbox.items.get()
+                is_finished = isinstance(output, BackendError) or output.finished
+                if isinstance(output, BackendError):
+                    raise output
+                yield output
+        finally:
+            if not is_finished:
+                self._commands.put(_Abort(request_id))
+
+    async def stop(self) -> None:
+        """End every request and the thread. See `Driver.stop`."""
+        if self._thread is None:
+            return
+        self._commands.put(_Stop())
+        try:
+            await self._thread.result(STOP_TIMEOUT_S)
+        except TimeoutError as error:
+            raise BackendUnavailable(
+                f"vLLM's thread did not stop within {STOP_TIMEOUT_S:.0f} s: only the end of this process stops it"
+            ) from error
+
+    # --- on the engine's thread ---------------------------------------------------------------------------------------
+
+    def _run(self, ready: Future[EngineFacts], progress: Progress) -> None:
+        """The thread's whole life. Its problems reach whoever waits for `ready` or for an output."""
+        reason = "the engine was stopped: open the backend again"
+        try:
+            engine = self._load(ready, progress)
+            if engine is not None:
+                try:
+                    self._serve(engine)
+                finally:
+                    _shut_down(engine)
+        except Exception as error:  # noqa: BLE001 - a thread's boundary: every failure is handed to the waiting requests
+            reason = f"vLLM's engine failed ({type(error).__name__}: {error}): start it again"
+        finally:
+            self._fail_all(BackendUnavailable(reason))
+            _only_engine.release()
+
+    def _load(self, ready: Future[EngineFacts], progress: Progress) -> Any:
+        """Build the engine and resolve `ready`; None when that failed."""
+        try:
+            progress("importing vLLM", None)
+            import_engine(self._config)
+            engine = self._build(progress)
+        except AbaciError as error:
+            ready.set_exception(error)
+        except Exception as error:  # noqa: BLE001 - vLLM raises anything here, and all of it means: not loaded
+            _leave_distributed()
+            translated = load_error(self._config, error)
+            translated.__cause__ = error
+            ready.set_exception(translated)
+        else:
+            ready.set_result(EngineFacts(engine.renderer.tokenizer, engine.model_config.max_model_len))
+            return engine
+        return None
+
+    def _build(self, progress: Progress) -> Any:
+        from vllm.engine.arg_utils import EngineArgs
+        from vllm.v1.engine.llm_engine import LLMEngine
+
+        args = make_engine_args(EngineArgs, self._config)
+        progress(f"loading {self._config.model}", None)
+        register_architectures(self._config)
+        return LLMEngine.from_engine_args(args)
+
+    def _serve(self, engine: Any) -> None:
+        """Obey commands and step, until told to stop."""
+        while True:
+            is_idle = not engine.has_unfinished_requests()
+            try:
+                command = self._commands.get(block=is_idle)
+            except queue.Empty:
+                self._deliver(engine, engine.step())
+                continue
+            match command:
+                case _Add():
+                    self._add(engine, command)
+                case _Abort(request_id):
+                    self._outboxes.pop(request_id, None)
+                    engine.abort_request([request_id])
+                case _Stop():
+                    return
+
+    def _add(self, engine: Any, command: _Add) -> None:
+        from vllm.inputs.engine import tokens_input
+
+        try:
+            engine.add_request(command.request_id, tokens_input(command.prompt_ids), command.params)
+        except (ValueError, TypeError) as error:
+            refusal = BackendRejected(f"vLLM refuses the request: {error}")
+            refusal.__cause__ = error
+            _hand_over([(command.outbox, refusal)])
+        else:
+            self._outboxes[command.request_id] = command.outbox
+
+    def _deliver(self, engine: Any, outputs: Sequence[Any]) -> None:
+        """Hand a step's outputs to the requests' event loops."""
+        items = [
+            (self._outboxes[output.request_id], output) for output in outputs if output.request_id in self._outboxes
+        ]
+        gone = _hand_over(items)
+        for output in outputs:
+            outbox = self._outboxes.get(output.request_id)
+            if output.finished:
+                self._outboxes.pop(output.request_id, None)
+            elif outbox is not None and outbox.loop in gone:
+                self._outboxes.pop(output.request_id)
+                engine.abort_request([output.request_id])
+
+    def _fail_all(self, failure: BackendUnavailable) -> None:
+        """End every request, also those still in the queue, and every later one."""
+        self._failure = failure
+        waiting = [*self._outboxes.values()]
+        self._outboxes.clear()
+        while not self._commands.empty():
+            command = self._commands.get()
+            if isinstance(command, _Add):
+                waiting.append(command.outbox)
+        _hand_over([(outbox, failure) for outbox in waiting])
+
+
+def _hand_over(items: Sequence[tuple[_Outbox, Any]]) -> set[asyncio.AbstractEventLoop]:
+    """Put `items` into their outboxes, each loop woken once; gives the loops that are closed, where nobody waits."""
+    batches: dict[asyncio.AbstractEventLoop, list[tuple[_Outbox, Any]]] = {}
+    for outbox, item in items:
+        batches.setdefault(outbox.loop, []).append((outbox, item))
+    gone = set()
+    for loop, batch in batches.items():
+        try:
+            loop.call_soon_threadsafe(_put_all, batch)
+        except RuntimeError:
+            gone.add(loop)
+    return gone
+
+
+def _put_all(batch: Sequence[tuple[_Outbox, Any]]) -> None:
+    for outbox, item in batch:
+        outbox.items.put_nowait(item)
+
+
+def _shut_down(engine: Any) -> None:
+    """Free the engine's memory and end its threads."""
+    engine.renderer.shutdown()
+    engine.engine_core.shutdown()
+
+
+def _leave_distributed() -> None:
+    """Undo what a half-built engine left in vLLM's module globals, so that another may be built."""
+    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+    cleanup_dist_env_and_memory()

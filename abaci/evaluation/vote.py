@@ -1,0 +1,141 @@
+"""Vote over recorded candidate answers: what an aggregator makes of them, without any model.
+
+The candidates of a question are its chains, in the order of the file: an aggregator that asks for fewer at first gets
+the first ones, and the next ones when it asks for more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, model_validator
+
+from abaci.aggregation.base import Aggregator, Progress
+from abaci.answers.normalize import make_answer
+from abaci.evaluation.rows import MalformedRow, TypedRows
+from abaci.evaluation.timing import percentage
+from abaci.grading.grader import Grader
+from abaci.types import Decided, Problem, Rationale, StopReason, Trajectory, Value
+
+
+class Candidate(BaseModel):
+    """One recorded answer: which run gave it, its text where recorded, and the recorded verdict on it."""
+
+    run: str
+    answer: str | None
+    correct: bool
+    text: str = ""
+
+
+class Pool(BaseModel):
+    """One question with its candidates.
+
+    Two schemas are read: `gold` with `candidates` (objects as in `Candidate`), and `gt` with parallel lists `pred` and
+    `score`, where the run is the position in the list.
+    """
+
+    gold: str
+    candidates: list[Candidate]
+    question: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_lists(cls, row: object) -> object:
+        if not isinstance(row, dict) or "candidates" in row:
+            return row
+        missing = [name for name in ("gt", "pred", "score") if name not in row]
+        if missing:
+            raise ValueError(f"neither `candidates` nor `{'`, `'.join(missing)}`")
+        preds, scores = row["pred"], row["score"]
+        texts = row.get("response") or row.get("code") or [""] * len(preds)
+        if not (len(preds) == len(scores) == len(texts)):
+            raise ValueError("`pred`, `score` and the texts have different lengths")
+        candidates = [
+            {"run": str(index), "answer": pred or None, "correct": score, "text": text}
+            for index, (pred, score, text) in enumerate(zip(preds, scores, texts, strict=True))
+        ]
+        return {"gold": row["gt"], "question": row.get("question"), "candidates": candidates}
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if not self.candidates:
+            raise ValueError("a question without candidates")
+        return self
+
+
+class VoteReport(Value):
+    """Accuracies in per cent of the questions.
+
+    `oracle`: some candidate is right. `best_single`: the best run on its own. `abstained` counts questions without a
+    decision, which count as wrong. `mean_samples`: candidates looked at per question.
+    """
+
+    questions: int
+    accuracy: float
+    oracle: float
+    best_single: float
+    abstained: int
+    mean_samples: float
+    best_run: str | None = None
+    malformed_rows: tuple[MalformedRow, ...] = ()
+
+
+async def vote_pools(path: Path, aggregator: Aggregator, grader: Grader) -> VoteReport:
+    """Lets `aggregator` decide every question of a file of `Pool`s; `grader` compares its answer with the gold one.
+
+    Raises:
+        InvalidInput: the file cannot be opened.
+        BackendError: the aggregator's judge is unreachable.
+        GradingError, SandboxError: answers cannot be compared.
+    """
+    rows = TypedRows(path, Pool)
+    questions = solved = possible = abstained = samples = 0
+    runs: Counter[str] = Counter()
+    for line, pool in rows:
+        decision, used = await _decide(pool, line, aggregator)
+        questions += 1
+        samples += used
+        possible += any(candidate.correct for candidate in pool.candidates)
+        runs.update(candidate.run for candidate in pool.candidates if candidate.correct)
+        if decision.answer is None:
+            abstained += 1
+        else:
+            solved += (await grader.compare(pool.gold, decision.answer.raw)).is_equal
+    best = max(runs.items(), key=lambda item: (item[1], item[0]), default=None)
+    return VoteReport(
+        questions=questions,
+        accuracy=percentage(solved, questions),
+        oracle=percentage(possible, questions),
+        best_single=percentage(best[1] if best else 0, questions),
+        abstained=abstained,
+        mean_samples=round(samples / questions, 2) if questions else 0.0,
+        best_run=best[0] if best else None,
+        malformed_rows=rows.malformed,
+    )
+
+
+async def _decide(pool: Pool, line: int, aggregator: Aggregator) -> tuple[Decided, int]:
+    """The decision, and how many candidates it took."""
+    problem = Problem(question=pool.question or f"question of line {line}", reference=pool.gold)
+    chains = [_make_trajectory(index, candidate) for index, candidate in enumerate(pool.candidates)]
+    used = min(aggregator.first_samples or len(chains), len(chains))
+    while True:
+        progress = Progress(finished=used, started=used, remaining=len(chains) - used)
+        decision = await aggregator.decide(problem, chains[:used], progress)
+        if isinstance(decision, Decided):
+            return decision, used
+        if used == len(chains):
+            return Decided(answer=None, reason="every candidate was looked at and the aggregator wants more"), used
+        used = min(len(chains), used + decision.samples)
+
+
+def _make_trajectory(index: int, candidate: Candidate) -> Trajectory:
+    answer = make_answer(candidate.answer) if candidate.answer and candidate.answer.strip() else None
+    return Trajectory(
+        chain=index,
+        steps=(Rationale(text=candidate.text),) if candidate.text else (),
+        answer=answer,
+        stop_reason=StopReason.ANSWER if answer else StopReason.NO_CODE,
+    )

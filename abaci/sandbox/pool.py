@@ -1,0 +1,156 @@
+"""The sandbox over a zygote: spare sessions kept ready, a bounded number of open ones, and a new zygote if it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from abaci.errors import SandboxBusy, SandboxError, SandboxUnavailable
+from abaci.sandbox.config import PoolConfig
+from abaci.sandbox.process import SessionProcess
+from abaci.sandbox.session import ProcessSession
+from abaci.sandbox.zygote import Launcher, Zygote
+
+_REFILL_PAUSE_S = 0.5
+"""After a failed fork, how long the spares wait before the next try, in seconds."""
+
+_log = logging.getLogger(__name__)
+
+
+class PooledSandbox:
+    """A `Sandbox` whose sessions are forked from one warm zygote.
+
+    Args:
+        launcher: starts the zygote, in its isolation.
+        config: sizes and waits.
+    """
+
+    def __init__(self, launcher: Launcher, config: PoolConfig) -> None:
+        self._launcher = launcher
+        self._config = config
+        self._slots = asyncio.Semaphore(config.max_sessions)
+        self._starting = asyncio.Lock()
+        self._zygote: Zygote | None = None
+        self._spares: list[SessionProcess] = []
+        self._spare_taken = asyncio.Event()
+        self._refill: asyncio.Task[None] | None = None
+        self._sessions: set[ProcessSession] = set()
+        self._is_open = False
+
+    @property
+    def tier(self) -> str:
+        """The isolation in force."""
+        return self._launcher.tier
+
+    async def __aenter__(self) -> Self:
+        """Start the zygote and prove, with one session, that a program can be locked up and run.
+
+        Raises:
+            SandboxUnavailable: the tier does not work here; the message says why.
+        """
+        self._zygote = await Zygote.start(self._launcher, self._config.start_s)
+        self._is_open = True
+        try:
+            self._spares.append(await self._zygote.spawn())
+        except BaseException as error:
+            await self.__aexit__()
+            if isinstance(error, SandboxError):
+                raise SandboxUnavailable(f"{error}. {self._launcher.advice}") from error
+            raise
+        self._refill = asyncio.create_task(self._keep_spares(), name="abaci-sandbox-spares")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """End every session, spare and zygote; all their processes are gone on return."""
+        self._is_open = False
+        if self._refill is not None:
+            self._refill.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._refill
+        async with contextlib.AsyncExitStack() as stack:
+            if self._zygote is not None:
+                stack.push_async_callback(self._zygote.close)
+            for spare in self._spares:
+                stack.push_async_callback(spare.close)
+            for session in self._sessions:
+                stack.push_async_callback(session.close)
+            self._spares.clear()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[ProcessSession]:
+        """A fresh session; see `abaci.sandbox.base.Sandbox.session`.
+
+        Raises:
+            SandboxBusy: none became free within the configured wait.
+            SandboxError: the sandbox is closed, or broken.
+        """
+        session = await self._open_session()
+        self._sessions.add(session)
+        try:
+            yield session
+        finally:
+            try:
+                await session.close()
+            finally:
+                self._sessions.discard(session)
+                self._slots.release()
+
+    async def _open_session(self) -> ProcessSession:
+        wait_s = self._config.wait_s
+        has_slot = False
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._slots.acquire()
+                has_slot = True
+                process = await self._take()
+        except BaseException as error:
+            if has_slot:
+                self._slots.release()
+            if isinstance(error, TimeoutError):
+                raise SandboxBusy(
+                    f"no sandbox session became free within {wait_s:g} s: {self._config.max_sessions} may be open at "
+                    "once; raise max_sessions or wait_s, or run fewer chains at a time"
+                ) from error
+            raise
+        return ProcessSession(process, self._take, self._config.memory_bytes)
+
+    async def _take(self) -> SessionProcess:
+        """A fresh process: a spare where there is one, else a fork."""
+        while self._spares:
+            process = self._spares.pop(0)
+            self._spare_taken.set()
+            if process.is_alive:
+                return process
+            await process.close()
+        return await self._fork()
+
+    async def _fork(self) -> SessionProcess:
+        zygote = await self._live_zygote()
+        return await zygote.spawn()
+
+    async def _live_zygote(self) -> Zygote:
+        """The zygote, started anew if it has died."""
+        async with self._starting:
+            if not self._is_open or self._zygote is None:
+                raise SandboxError("the sandbox is closed: use it inside its `async with`")
+            if not self._zygote.is_alive:
+                _log.warning("the sandbox's worker died and is started again")
+                await self._zygote.close()
+                self._zygote = await Zygote.start(self._launcher, self._config.start_s)
+            return self._zygote
+
+    async def _keep_spares(self) -> None:
+        """Refill the spares whenever one was taken, until cancelled."""
+        while True:
+            self._spare_taken.clear()
+            while len(self._spares) < self._config.spares:
+                try:
+                    self._spares.append(await self._fork())
+                except SandboxError as error:
+                    _log.warning("no spare sandbox session could be made: %s", error)
+                    await asyncio.sleep(_REFILL_PAUSE_S)
+            await self._spare_taken.wait()

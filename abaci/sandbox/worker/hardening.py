@@ -1,0 +1,169 @@
+"""Lock the calling process up before it runs any program. Nothing here can be undone by the process itself."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+from dataclasses import asdict, dataclass
+
+from abaci.sandbox.worker import landlock, seccomp
+
+SCRATCH_BYTES = 64 << 20
+"""The size of a session's own `/tmp`, in bytes; it has 4096 entries at most."""
+MAX_THREADS = 64
+MAX_DESCRIPTORS = 64
+
+_CLONE_NEWUSER, _CLONE_NEWNS = 0x10000000, 0x00020000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 24, 38, 47
+_CAP_AMBIENT_CLEAR_ALL = 4
+_CAPABILITY_VERSION_3 = 0x20080522
+_MAX_CAPABILITY = 63
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What a tier asks of each of its sessions; made by the host, read by the zygote.
+
+    Args:
+        read_paths: what programs may read: interpreter, libraries, linker cache.
+        has_namespaces: give every session a pid, user and mount namespace and a scratch `/tmp` of its own.
+        is_landlock_required: refuse to run without Landlock (it is the only thing between a program and the files).
+        user: the user and group id to change to, for a zygote with the privilege to do so.
+    """
+
+    read_paths: tuple[str, ...]
+    has_namespaces: bool
+    is_landlock_required: bool
+    user: int | None = None
+
+    def to_json(self) -> str:
+        """For the zygote's command line."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Confinement:
+        """Back from `to_json`."""
+        fields = json.loads(text)
+        return Confinement(**{**fields, "read_paths": tuple(fields["read_paths"])})
+
+
+def lock_up(confinement: Confinement) -> None:
+    """Apply everything, in the one order that works: identity, namespaces, limits, capabilities, files, system calls.
+
+    Raises:
+        OSError: a step was refused; the process must not run any program.
+    """
+    if confinement.user is not None:
+        change_user(confinement.user)
+    if confinement.has_namespaces:
+        _own_namespaces()
+    _limit_resources()
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    drop_capabilities()
+    _prctl(_PR_SET_DUMPABLE, 0)
+    # Changes of identity clear this flag, so it comes after them.
+    die_with_parent()
+    if confinement.is_landlock_required or landlock.version() > 0:
+        _restrict_files(confinement)
+    # Threads are allowed where their number can be bounded: the count is per user namespace, and here every session
+    # has its own. Elsewhere it is per user of the machine, and one session could take them all.
+    program = seccomp.compile_filter(os.getpid(), are_threads_allowed=confinement.has_namespaces)
+    seccomp.apply_filter(program)
+
+
+def change_user(user: int) -> None:
+    """Become `user` (and the group of that number), with no other group.
+
+    Raises:
+        OSError: not privileged to, or the id does not exist in this user namespace.
+    """
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    # The change makes /proc/self belong to root, and the next step writes there.
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends.
+
+    Raises:
+        OSError: never, on any kernel this package runs on.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, in every set.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _prctl(_PR_CAP_AMBIENT, _CAP_AMBIENT_CLEAR_ALL)
+    for capability in range(_MAX_CAPABILITY + 1):
+        # Beyond the last one the kernel knows, and where the right to drop was never there, it refuses: both are fine,
+        # because with no_new_privs the bounding set grants nothing.
+        _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), *(ctypes.c_ulong(0),) * 3)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _check(_libc.capset(header, none), "capset")
+
+
+def _own_namespaces() -> None:
+    """A user and a mount namespace for this process alone (the fork made its pid namespace), and a scratch /tmp."""
+    user, group = os.geteuid(), os.getegid()
+    _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
+    for path, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with open(f"/proc/self/{path}", "w", encoding="ascii") as file:
+            file.write(text)
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    _mount("/tmp", flags, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=700")
+    _mount("/proc", flags | _MS_RDONLY, "size=4096,nr_inodes=2,mode=555")
+    os.chdir("/tmp")
+
+
+def _limit_resources() -> None:
+    """Everything but the memory, which the first program's limits decide."""
+    fixed = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: SCRATCH_BYTES,
+        resource.RLIMIT_NOFILE: MAX_DESCRIPTORS,
+        resource.RLIMIT_NPROC: MAX_THREADS,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+        resource.RLIMIT_SIGPENDING: 256,
+    }
+    for limit, value in fixed.items():
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+
+
+def _restrict_files(confinement: Confinement) -> None:
+    rules = [(path, landlock.READ) for path in confinement.read_paths]
+    rules += [("/dev/null", landlock.WRITE), ("/dev/zero", landlock.READ), ("/dev/urandom", landlock.READ)]
+    if confinement.has_namespaces:
+        rules += [("/tmp", landlock.WRITE), ("/proc", landlock.READ)]
+    landlock.restrict(rules)
+
+
+def _mount(target: str, flags: int, options: str) -> None:
+    arguments = (b"tmpfs", target.encode(), b"tmpfs", ctypes.c_ulong(flags), options.encode())
+    _check(_libc.mount(*arguments), f"mount {target}")
+
+
+def _prctl(option: int, value: int) -> None:
+    _check(_libc.prctl(option, ctypes.c_ulong(value), *(ctypes.c_ulong(0),) * 3), f"prctl {option}")
+
+
+def _check(answer: int, what: str) -> None:
+    if answer != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")

@@ -1,0 +1,159 @@
+"""The session process: lock up, then run what the host sends until the host hangs up."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import types
+
+from abaci.sandbox.worker.hardening import Confinement, lock_up
+from abaci.sandbox.worker.program import Ending, Interpreter
+from abaci.sandbox.worker.wire import REQUEST, Reply, ReplyKind
+
+# High numbers, so that a program that closes or writes to "the next few" descriptors does not hit them by chance.
+CHANNEL_FD, OUTPUT_FD, NULL_FD = 60, 61, 62
+
+_HEADROOM_BYTES = 16 << 20
+"""Memory beyond the program's limit, in bytes, so that a full session can still report that it is full."""
+_RECOVERY_BYTES = 8 << 20
+"""What of it the program after a full one may use, in bytes: it takes some to say `del x`."""
+
+
+class _HostHungUp(Exception):
+    """The other end of the channel is closed: the session is over."""
+
+
+def run_session(channel: int, output: int, confinement: Confinement) -> None:
+    """Become a session on these two descriptors. Called in a freshly forked process; returns when the host hangs up."""
+    _arrange_descriptors(channel, output)
+    try:
+        base_bytes = _mapped_bytes()
+        _reseed()
+        lock_up(confinement)
+    except OSError as error:
+        _send(Reply(0, ReplyKind.BROKEN, error=f"the session could not be locked up: {error}"))
+        return
+    _send(Reply(0, ReplyKind.READY))
+    try:
+        _Session(base_bytes).serve()
+    except _HostHungUp:
+        return
+
+
+class _Session:
+    """The loop, and the interrupt handler that only ever stops programs."""
+
+    def __init__(self, base_bytes: int) -> None:
+        self._base_bytes = base_bytes
+        self._limit_bytes: int | None = None
+        self._extra_bytes = 0
+        self._is_running = False
+        self._interpreter = Interpreter()
+
+    def serve(self) -> None:
+        """Run one program after another.
+
+        Raises:
+            _HostHungUp: the normal end.
+        """
+        while True:
+            header = _receive(REQUEST.size)
+            serial, size, memory_bytes = REQUEST.unpack(header)
+            code = _receive(size).decode("utf-8", "surrogatepass")
+            self._prepare(memory_bytes)
+            try:
+                ending = self._run(code)
+            except BaseException as error:  # noqa: BLE001
+                # An interrupt between the program's end and this line, or a program that broke the interpreter itself.
+                ending = Ending(ReplyKind.ERROR, error=type(error).__name__)
+            self._extra_bytes = _RECOVERY_BYTES if ending.kind is ReplyKind.MEMORY else 0
+            self._set_soft_limit(_HEADROOM_BYTES)
+            _send(Reply(serial, ending.kind, ending.result, ending.error, ending.traceback))
+
+    def _prepare(self, memory_bytes: int) -> None:
+        """Undo what the last program may have done to signals, descriptors and limits."""
+        os.dup2(NULL_FD, 0)
+        os.dup2(OUTPUT_FD, 1)
+        os.dup2(OUTPUT_FD, 2)
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+        if self._limit_bytes is None:
+            self._limit_bytes = self._base_bytes + memory_bytes
+            hard = self._limit_bytes + _HEADROOM_BYTES
+            resource.setrlimit(resource.RLIMIT_AS, (self._limit_bytes, hard))
+        self._set_soft_limit(self._extra_bytes)
+
+    def _run(self, code: str) -> Ending:
+        self._is_running = True
+        try:
+            return self._interpreter.run(code)
+        finally:
+            self._is_running = False
+            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+                # Left running, it would end the session between two programs.
+                signal.setitimer(timer, 0)
+
+    def _on_interrupt(self, signum: int, frame: types.FrameType | None) -> None:
+        # Between programs an interrupt came too late: there is nothing left to stop.
+        if self._is_running:
+            raise KeyboardInterrupt
+
+    def _set_soft_limit(self, extra_bytes: int) -> None:
+        if self._limit_bytes is not None:
+            hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+            resource.setrlimit(resource.RLIMIT_AS, (min(self._limit_bytes + extra_bytes, hard), hard))
+
+
+def _arrange_descriptors(channel: int, output: int) -> None:
+    """Keep channel, output and /dev/null at their numbers, and close everything else that the zygote had open."""
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(channel, CHANNEL_FD, inheritable=False)
+    os.dup2(output, OUTPUT_FD, inheritable=False)
+    os.dup2(null, NULL_FD, inheritable=False)
+    for target, source in ((0, NULL_FD), (1, OUTPUT_FD), (2, OUTPUT_FD)):
+        os.dup2(source, target)
+    os.closerange(3, CHANNEL_FD)
+    os.closerange(NULL_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _mapped_bytes() -> int:
+    """Bytes of address space in use: mostly the libraries, shared with every other session."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _reseed() -> None:
+    """Give NumPy's global generator a seed of its own; Python's `random` does so by itself after a fork."""
+    import numpy
+
+    numpy.random.seed()
+
+
+def _receive(size: int) -> bytes:
+    """Exactly `size` bytes from the host.
+
+    Raises:
+        _HostHungUp: there are no more.
+    """
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(CHANNEL_FD, size - len(parts))
+        if not part:
+            raise _HostHungUp
+        parts += part
+    return bytes(parts)
+
+
+def _send(reply: Reply) -> None:
+    """Send `reply` whole.
+
+    Raises:
+        _HostHungUp: nobody listens any more.
+    """
+    rest = memoryview(reply.pack())
+    while rest:
+        try:
+            rest = rest[os.write(CHANNEL_FD, rest) :]
+        except BrokenPipeError as error:
+            raise _HostHungUp from error

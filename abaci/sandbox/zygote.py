@@ -1,0 +1,260 @@
+"""The host's side of the zygote: start it, wait until it is warm, have it fork sessions, end it with all of them."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from typing import Protocol
+
+from abaci.errors import SandboxError, SandboxUnavailable
+from abaci.sandbox.process import SessionProcess
+from abaci.sandbox.waiting import readable_within
+from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
+
+SPAWN_S = 10.0
+"""How long a fork and its lock-up may take, in seconds; 5 ms on an idle machine."""
+_END_S = 2.0
+_STDERR_BYTES = 8192
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A started zygote: our child process, and the zygote's own id where that is a descendant of it."""
+
+    process: subprocess.Popen[bytes]
+    zygote_pid: int
+
+
+class Launcher(Protocol):
+    """What an isolation tier adds: how the zygote's process is started."""
+
+    @property
+    def tier(self) -> str:
+        """The tier's name, for people."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to do where the tier does not work."""
+        ...
+
+    async def launch(self, control_fd: int, stderr_fd: int) -> Launched:
+        """Start the zygote with these two descriptors, and nothing else, inherited.
+
+        Raises:
+            SandboxUnavailable: the tier does not work here.
+        """
+        ...
+
+
+class Zygote:
+    """One zygote process. Make it with `Zygote.start`; it is bound to the event loop that made it."""
+
+    def __init__(self, launcher: Launcher, launched: Launched, control: socket.socket, stderr_fd: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._launcher = launcher
+        self._process = launched.process
+        self._pidfd = _open_pidfd(launched)
+        self._control = control
+        self._stderr_fd = stderr_fd
+        self._sessions: dict[int, SessionProcess] = {}
+        self._spawning: dict[int, asyncio.Future[None]] = {}
+        self._serial = 0
+        self._warm: asyncio.Future[None] = self._loop.create_future()
+        self.is_alive = True
+        self._loop.add_reader(control.fileno(), self._on_control)
+
+    @classmethod
+    async def start(cls, launcher: Launcher, timeout_s: float) -> Zygote:
+        """A warm zygote.
+
+        Raises:
+            SandboxUnavailable: it did not start, or was not warm within `timeout_s`; says what it printed.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        zygote: Zygote | None = None
+        try:
+            zygote = cls(launcher, await launcher.launch(theirs.fileno(), write_fd), ours, read_fd)
+        finally:
+            theirs.close()
+            os.close(write_fd)
+            if zygote is None:
+                ours.close()
+                os.close(read_fd)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await zygote._warm
+        except TimeoutError as error:
+            await zygote.close()
+            raise SandboxUnavailable(
+                f"the {launcher.tier} sandbox was not ready within {timeout_s:g} s: "
+                "raise start_s, or see what keeps the machine busy"
+            ) from error
+        except BaseException:
+            await zygote.close()
+            raise
+        return zygote
+
+    async def spawn(self) -> SessionProcess:
+        """A fresh session process, locked up and ready.
+
+        Raises:
+            SandboxError: the zygote is dead, or could not make one within `SPAWN_S`.
+        """
+        if not self.is_alive:
+            raise SandboxError("the sandbox's worker has died")
+        self._serial += 1
+        serial = self._serial
+        forked: asyncio.Future[None] = self._loop.create_future()
+        self._spawning[serial] = forked
+        session = self._request_session(serial)
+        try:
+            async with asyncio.timeout(SPAWN_S):
+                await forked
+                await session.ready()
+        except TimeoutError as error:
+            await session.close()
+            raise SandboxError(f"a sandbox session was not ready within {SPAWN_S:g} s") from error
+        except BaseException:
+            await session.close()
+            raise
+        finally:
+            self._spawning.pop(serial, None)
+        return session
+
+    def _request_session(self, serial: int) -> SessionProcess:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        read_fd, write_fd = os.pipe()
+        ours.setblocking(False)
+        os.set_blocking(read_fd, False)
+        session = SessionProcess(ours, read_fd)
+        self._sessions[serial] = session
+        try:
+            socket.send_fds(self._control, [Control(ControlKind.SPAWN, serial).pack()], [theirs.fileno(), write_fd])
+        except OSError as error:
+            # Its queue is full or it is gone; either way this session will never be.
+            self._failed(serial, f"the sandbox's worker takes no requests: {error}")
+        finally:
+            theirs.close()
+            os.close(write_fd)
+        return session
+
+    # --- what the zygote says -----------------------------------------------------------------------------------------
+
+    def _on_control(self) -> None:
+        descriptors = array.array("i")
+        try:
+            packet, ancillary, _, _ = self._control.recvmsg(CONTROL_BYTES, socket.CMSG_SPACE(descriptors.itemsize))
+        except (BlockingIOError, InterruptedError):
+            return
+        except ConnectionResetError:
+            packet, ancillary = b"", []
+        for _, _, data in ancillary:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        if not packet:
+            self._lost("the sandbox's worker has died")
+            return
+        try:
+            self._handle(parse_control(packet), list(descriptors))
+        except ValueError as error:
+            self._lost(f"the sandbox's worker sent nonsense: {error}")
+
+    def _handle(self, message: Control, descriptors: list[int]) -> None:
+        match message.kind:
+            case ControlKind.READY:
+                if not self._warm.done():
+                    self._warm.set_result(None)
+            case ControlKind.SPAWNED if len(descriptors) == 1:
+                self._spawned(message.session, descriptors[0])
+            case ControlKind.FAILED:
+                self._failed(message.session, message.text)
+            case ControlKind.EXITED:
+                session = self._sessions.pop(message.session, None)
+                if session is not None:
+                    session.exited(message.status)
+            case _:
+                raise ValueError(f"unexpected {message.kind.name} with {len(descriptors)} descriptors")
+
+    def _spawned(self, serial: int, pidfd: int) -> None:
+        session = self._sessions.get(serial)
+        if session is None:
+            os.close(pidfd)
+            raise ValueError(f"a handle of session {serial}, which nobody asked for")
+        session.adopt(pidfd)
+        waiting = self._spawning.get(serial)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    def _failed(self, serial: int, reason: str) -> None:
+        self._sessions.pop(serial, None)
+        waiting = self._spawning.get(serial)
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(SandboxError(f"a sandbox session could not be forked: {reason}"))
+
+    def _lost(self, reason: str) -> None:
+        """The zygote is gone, and the kernel has killed its sessions."""
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        self._loop.remove_reader(self._control.fileno())
+        if not self._warm.done():
+            words = self._last_words() or reason
+            message = f"the {self._launcher.tier} sandbox could not start: {words}. {self._launcher.advice}"
+            self._warm.set_exception(SandboxUnavailable(message))
+        for serial in list(self._spawning):
+            self._failed(serial, reason)
+        for session in self._sessions.values():
+            session.worker_lost()
+        self._sessions.clear()
+
+    def _last_words(self) -> str:
+        """What the zygote printed before it died; the end of it where it is long."""
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._stderr_fd, 1 << 16).decode("utf-8", "replace").strip()[-_STDERR_BYTES:]
+        return ""
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """End the zygote and every session of it; returns when all their processes are gone (bounded)."""
+        is_warm = self._warm.done()
+        self._lost("the sandbox was closed")
+        if not self._warm.cancelled():
+            self._warm.exception()  # Looked at, so that asyncio does not report it as forgotten.
+        self._control.close()
+        try:
+            # Busy importing, it would not see that its channel closed.
+            if not is_warm or not await readable_within(self._pidfd, _END_S):
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            await self._wait_process()
+        finally:
+            os.close(self._pidfd)
+            os.close(self._stderr_fd)
+
+    async def _wait_process(self) -> None:
+        """Wait for our child, which ends after the zygote and all that was below it."""
+        pidfd = os.pidfd_open(self._process.pid)
+        try:
+            if not await readable_within(pidfd, _END_S):
+                self._process.kill()
+                raise SandboxError(f"the sandbox's worker did not end within {_END_S:g} s of being killed")
+            self._process.wait()
+        finally:
+            os.close(pidfd)
+
+
+def _open_pidfd(launched: Launched) -> int:
+    try:
+        return os.pidfd_open(launched.zygote_pid)
+    except ProcessLookupError:
+        # It ended already, and its parent, our child, has reaped it; nobody but us reaps our child.
+        return os.pidfd_open(launched.process.pid)

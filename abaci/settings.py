@@ -1,0 +1,101 @@
+"""Settings: one place for everything that can be configured, composed of the config models of the packages below.
+
+Later wins: defaults, then a TOML file (`ABACI_CONFIG`, or `config.toml` in the user's configuration folder), then the
+environment (`ABACI_MODEL`, `ABACI_SANDBOX__KIND`, `ABACI_TRACES__URL`, …; `__` enters a nested model), then arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from platformdirs import user_config_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from abaci.agents.options import SolveOptions
+from abaci.backend.config import BackendConfig, OpenAIConfig, VllmConfig
+from abaci.errors import SettingsError
+from abaci.sandbox.config import AutoSandboxConfig, SandboxConfig
+from abaci.tools.config import PythonToolConfig
+from abaci.traces.config import SqliteTraceConfig, TraceConfig
+
+CONFIG_VARIABLE = "ABACI_CONFIG"
+BUNDLED_MODEL = Path(__file__).parent / "backend" / "nano"
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(env_prefix="ABACI_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    model: str | None = None
+    """Short for a backend: a model directory or name for vLLM, or, with `server`, a model of that server."""
+    server: str | None = None
+    """Base URL of an OpenAI-compatible server, for instance `http://127.0.0.1:8000/v1`."""
+    backend: BackendConfig | None = None
+    """The backend in full; excludes `model` and `server`."""
+    sandbox: SandboxConfig = AutoSandboxConfig()
+    python: PythonToolConfig = PythonToolConfig()
+    traces: TraceConfig = SqliteTraceConfig()
+    solve: SolveOptions = SolveOptions()
+    """Options of runs that name none."""
+    max_chains: int = Field(default=64, ge=1, le=4096)
+    """Chains that may run at once, over all runs of the process."""
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """The settings in force, with `overrides` (those that are not None) on top.
+
+        Raises:
+            SettingsError: a value does not fit; the message names it and where it can be set.
+        """
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            raise SettingsError(f"settings do not fit: {faults} (see ABACI_* and {config_file()})") from error
+        except ValueError as error:
+            raise SettingsError(f"settings cannot be read: {error} (see ABACI_* and {config_file()})") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+    def choose_backend(self) -> BackendConfig:
+        """The backend that these settings ask for: `backend`, else `server` and `model`, else the bundled model.
+
+        Raises:
+            SettingsError: the settings contradict themselves, or name no model and none is bundled.
+        """
+        if self.backend is not None:
+            if self.model is not None or self.server is not None:
+                raise SettingsError("`backend` says everything about the backend: leave out `model` and `server`")
+            return self.backend
+        if self.server is not None:
+            if self.model is None:
+                raise SettingsError(f"which model of {self.server}? Name it with --model or ABACI_MODEL")
+            return OpenAIConfig(base_url=self.server, model=self.model)
+        if self.model is not None:
+            return VllmConfig(model=self.model)
+        if not (BUNDLED_MODEL / "config.json").is_file():
+            raise SettingsError(
+                "no model: name a model directory with --model or ABACI_MODEL, or an OpenAI-compatible server with "
+                "--server (ABACI_SERVER) and --model"
+            )
+        return VllmConfig(model=str(BUNDLED_MODEL))
+
+
+def config_file() -> Path:
+    """The TOML file that is read, whether or not it exists."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else user_config_path("abaci") / "config.toml"

@@ -1,0 +1,78 @@
+"""Votes over recorded candidates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from abaci.aggregation.base import Progress
+from abaci.evaluation.vote import VoteReport, vote_pools
+from abaci.grading.grader import Grader
+from abaci.sandbox.scripted import ScriptedSandbox
+from abaci.types import Bucket, Decided, Decision, Execution, ExecutionStatus, Problem, SampleMore, Trajectory
+
+
+class FirstAnswer:
+    """Wants two chains first and two more as long as none has answered; then takes the first answer."""
+
+    first_samples = 2
+
+    def is_settled(self, buckets: Sequence[Bucket], progress: Progress) -> bool:
+        return False
+
+    async def decide(self, problem: Problem, trajectories: Sequence[Trajectory], progress: Progress) -> Decision:
+        answers = [trajectory.answer for trajectory in trajectories if trajectory.answer]
+        if answers:
+            return Decided(answer=answers[0])
+        return SampleMore(samples=2) if progress.remaining else Decided(answer=None)
+
+
+async def vote(folder: Path, *rows: object) -> VoteReport:
+    path = folder / "pools.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    async with Grader(ScriptedSandbox(lambda _: Execution(status=ExecutionStatus.OK))) as grader:
+        return await vote_pools(path, FirstAnswer(), grader)
+
+
+def pool(gold: str, *answers: str | None) -> dict[str, object]:
+    candidates = [{"run": f"r{i}", "answer": a, "correct": a == gold} for i, a in enumerate(answers)]
+    return {"gold": gold, "candidates": candidates}
+
+
+async def test_an_aggregator_gets_more_candidates_when_it_asks(tmp_path: Path) -> None:
+    report = await vote(tmp_path, pool("1", None, "", None, "1", "2"))
+    assert (report.accuracy, report.mean_samples, report.abstained) == (100.0, 4.0, 0)
+
+
+async def test_an_undecided_question_counts_as_wrong(tmp_path: Path) -> None:
+    report = await vote(tmp_path, pool("1", None, None, None), pool("1", "1"))
+    assert (report.questions, report.accuracy, report.oracle, report.abstained) == (2, 50.0, 50.0, 1)
+
+
+async def test_the_best_single_run_is_found(tmp_path: Path) -> None:
+    report = await vote(tmp_path, pool("1", "1", "2", "1"), pool("1", "2", "2", "1"))
+    assert (report.best_single, report.best_run, report.oracle) == (100.0, "r2", 100.0)
+
+
+async def test_parallel_lists_are_read_too(tmp_path: Path) -> None:
+    row = {"gt": "3", "pred": ["3", ""], "score": [True, False], "response": ["a", "b"], "question": "how many?"}
+    report = await vote(tmp_path, row)
+    assert (report.accuracy, report.best_run) == (100.0, "0")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"gold": "1", "candidates": []},
+        {"gold": "1"},
+        {"gt": "1", "pred": ["1"], "score": []},
+        {"gold": "1", "candidates": [{"run": "a"}]},
+    ],
+)
+async def test_a_malformed_pool_is_named(tmp_path: Path, row: dict[str, object]) -> None:
+    report = await vote(tmp_path, row, pool("1", "1"))
+    assert [malformed.line for malformed in report.malformed_rows] == [1]
+    assert report.questions == 1
