@@ -26,7 +26,8 @@ def new_run_id() -> str:
 class Value(BaseModel):
     """Base of all values: immutable, and a misspelt field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no infinity: a value that could not be read back must not be made.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 # --- the problem and its limits ---------------------------------------------------------------------------------------

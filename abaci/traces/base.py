@@ -12,7 +12,7 @@ What every implementation promises:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol, Self
 
 from abaci.types import RunSummary, TraceEvent
@@ -34,7 +34,7 @@ class TraceStore(Protocol):
         """
         ...
 
-    def read(self, run_id: str, after: int = -1) -> AsyncIterator[TraceEvent]:
+    def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The stored events of a run with `seq` greater than `after`, in order.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
 from abaci.errors import RunNotFound
@@ -34,7 +34,7 @@ class MemoryTraceStore:
             for run_id in sorted(self._runs)[: -self._config.max_runs]:
                 del self._runs[run_id]
 
-    async def read(self, run_id: str, after: int = -1) -> AsyncIterator[TraceEvent]:
+    async def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run in order; see the contract."""
         run = self._runs.get(run_id)
         if run is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self, cast
 from urllib.parse import urlsplit
@@ -67,7 +67,7 @@ class RedisTraceStore:
                     pipe.pexpire(self._keys.heads(run_id), self._ttl_ms)
                 await pipe.execute()
 
-    async def read(self, run_id: str, after: int = -1) -> AsyncIterator[TraceEvent]:
+    async def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run in order, read in pages; see the contract."""
         key = self._keys.events(run_id)
         with self._translated("read a run"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -87,7 +87,7 @@ class SqliteTraceStore:
             file = self._opened()
             await self._call("store events", partial(file.append, runs))
 
-    async def read(self, run_id: str, after: int = -1) -> AsyncIterator[TraceEvent]:
+    async def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run in order, read in pages; see the contract."""
         file = self._opened()
         page = await self._call("read a run", partial(file.page, run_id, after))
