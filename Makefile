@@ -10,7 +10,8 @@ PYTHON ?= python3
 # uv reads its own variable only; pip's is honoured too, so that one set of local wheels serves both.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 UV := $(BIN)/uv
-UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode
+# The pins are complete: without --no-deps vLLM's own wishes would bring back the CUDA builds left out of them.
+UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
 # Where no local wheel offers the CPU build of torch, uv fetches it from PyTorch's own index.
 CPU_TORCH := $(if $(wildcard $(addsuffix /torch-*cpu*.whl,$(UV_FIND_LINKS))),,--torch-backend=cpu)
 HAS_CUDA := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -c GPU)
@@ -61,12 +62,12 @@ endif
 $(VENV)/.runtime: requirements/$(RUNTIME).txt pyproject.toml | $(VENV)/.uv
 	@echo "Setting up abaci for $(RUNTIME) in $(VENV) (a few minutes the first time) …" >&2
 	$(UV_INSTALL) $(if $(filter cpu,$(RUNTIME)),$(CPU_TORCH)) --requirement $<
-	$(UV_INSTALL) --no-deps --editable .
+	$(UV_INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.uv
 	$(UV_INSTALL) $(CPU_TORCH) --requirement $<
-	$(UV_INSTALL) --no-deps --editable .
+	$(UV_INSTALL) --editable .
 	@touch $@ $(VENV)/.runtime
 
 clean:  ## Remove the virtual environment and caches.

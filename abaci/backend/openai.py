@@ -139,8 +139,9 @@ class OpenAIBackend:
             return None
         context_length = refusal.context_length or self._context_length
         prompt_tokens = refusal.prompt_tokens
-        if context_length is not None and prompt_tokens is not None:
-            lowered = context_length - prompt_tokens
+        if context_length is not None:
+            # Some servers refuse the limit by itself before they look at the prompt: it has one token at least.
+            lowered = context_length - (1 if prompt_tokens is None else prompt_tokens)
             if 1 <= lowered < max_tokens:
                 return lowered
         known = context_length or 0

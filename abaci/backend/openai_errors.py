@@ -19,8 +19,7 @@ _CONTEXT_WORDS: Final = re.compile(
 )
 _CONTEXT_LIMIT: Final = re.compile(r"(?:maximum context length is|max_model_len\D{1,3}|context size \(?)\s*(\d+)", re.I)
 _PROMPT_TOKENS: Final = re.compile(
-    r"(\d+) (?:input tokens|tokens? in (?:the|your) (?:messages|prompt)|in the (?:messages|prompt)|prompt tokens)"
-    r"|request \((\d+) tokens\)",
+    r"(\d+) (?:input tokens|prompt tokens|(?:tokens? )?in (?:the|your) (?:messages|prompt))|request \((\d+) tokens\)",
     re.I,
 )
 
@@ -76,7 +75,7 @@ def is_refusal_of(error: openai.APIError, parameter: str) -> bool:
 
 def translate(error: openai.APIError, base_url: str) -> BackendError:
     """`error` as an error of ours that names the server and repeats what it says."""
-    said = " ".join(error.message.split())[:500]
+    said = re.sub(r"^Error code: \d+ - ", "", " ".join(error.message.split()))[:500]
     if isinstance(error, openai.APITimeoutError):
         return BackendUnavailable(f"the server at {base_url} did not answer in time: raise `timeout_s`, or look at it")
     if isinstance(error, openai.APIConnectionError):

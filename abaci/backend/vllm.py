@@ -36,6 +36,9 @@ from abaci.backend.vllm_inprocess import InprocessDriver
 from abaci.errors import BackendRejected, BackendUnavailable, ContextLengthExceeded
 from abaci.types import Usage
 
+_TOKEN_ID_LIMIT = 2**31
+"""Beyond every vocabulary, and the largest that tokenizers take without an error of their own."""
+
 
 class VllmBackend:
     """A model in vLLM. See `base.Backend`, and this module's docstring.
@@ -89,6 +92,8 @@ class VllmBackend:
         if isinstance(prompt, ChatPrompt):
             return _render_chat(facts.tokenizer, prompt)
         if prompt.token_ids is not None:
+            if any(not 0 <= token_id < _TOKEN_ID_LIMIT for token_id in prompt.token_ids):
+                raise BackendRejected("the prompt's token ids are not of this model: use `encode`")
             return prompt.token_ids
         return tuple(facts.tokenizer.encode(prompt.text, add_special_tokens=True))
 
@@ -157,6 +162,7 @@ class _Run:
         Raises:
             BackendRejected: vLLM refuses a value.
         """
+        from vllm.exceptions import VLLMClientError
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         sampling = self._request.sampling
@@ -173,7 +179,7 @@ class _Run:
                 logprobs=0 if self._request.is_logprobs_wanted else None,
                 output_kind=RequestOutputKind.DELTA,
             )
-        except ValueError as error:
+        except (VLLMClientError, ValueError) as error:
             raise BackendRejected(f"vLLM refuses the request: {error}") from error
 
     def events(self, completion: Any, cached_tokens: int) -> list[GenerateEvent]:

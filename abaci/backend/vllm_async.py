@@ -21,7 +21,7 @@ from abaci.backend.vllm_driver import (
     make_engine_args,
     register_architectures,
 )
-from abaci.backend.vllm_environment import import_engine
+from abaci.backend.vllm_environment import import_engine, quiet_children
 from abaci.errors import AbaciError, BackendRejected, BackendUnavailable, ModelLoadError
 
 
@@ -40,23 +40,26 @@ class AsyncDriver:
         # AsyncLLM's constructor blocks until the model is loaded: not on the event loop.
         building = OwnThread("vllm-start", lambda: self._build(progress))
         try:
-            self._engine = await building.result(START_TIMEOUT_S)
+            await building.result(START_TIMEOUT_S)
         except TimeoutError as error:
-            building.future.add_done_callback(_shut_down_late)
+            building.future.add_done_callback(self._shut_down_late)
             raise ModelLoadError(
                 f"the model {self._config.model} did not load within {START_TIMEOUT_S:.0f} s"
             ) from error
         except asyncio.CancelledError:
-            building.future.add_done_callback(_shut_down_late)
+            building.future.add_done_callback(self._shut_down_late)
             raise
         return EngineFacts(self._engine.renderer.tokenizer, self._engine.model_config.max_model_len)
 
-    def _build(self, progress: Progress) -> Any:
-        """The engine; blocks until it is ready."""
+    def _build(self, progress: Progress) -> None:
+        """Make `self._engine`; blocks until it is ready.
+
+        It is not returned, for a future would then keep it alive when it was stopped.
+        """
         try:
             progress("importing vLLM", None)
             import_engine(self._config)
-            return self._start_processes(progress)
+            self._engine = self._start_processes(progress)
         except AbaciError:
             raise
         except Exception as error:
@@ -74,17 +77,14 @@ class AsyncDriver:
         progress(f"loading {self._config.model} in the engine's processes", None)
         register_architectures(self._config)
         vllm_config = args.create_engine_config()
-        return AsyncLLM(
-            vllm_config=vllm_config,
-            executor_class=watched(Executor.get_class(vllm_config)),
-            log_stats=False,
-            log_requests=False,
-        )
+        executor_class = watched(Executor.get_class(vllm_config))
+        with quiet_children():
+            return AsyncLLM(vllm_config=vllm_config, executor_class=executor_class, log_stats=False, log_requests=False)
 
     async def stream(self, prompt_ids: Sequence[int], params: Any) -> AsyncGenerator[Any, None]:
         """The outputs of one request. See `Driver.stream`."""
+        from vllm.exceptions import VLLMClientError, VLLMError
         from vllm.inputs.engine import tokens_input
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         request_id = f"{self._prefix}-{next(self._ids)}"
         outputs = self._engine.generate(tokens_input(list(prompt_ids)), params, request_id)
@@ -92,9 +92,9 @@ class AsyncDriver:
             async with contextlib.aclosing(outputs):
                 async for output in outputs:
                     yield output
-        except (ValueError, TypeError) as error:
+        except (VLLMClientError, ValueError, TypeError, OverflowError) as error:
             raise BackendRejected(f"vLLM refuses the request: {error}") from error
-        except (EngineDeadError, EngineGenerateError) as error:
+        except VLLMError as error:
             raise BackendUnavailable(f"vLLM's engine failed ({error}): start it again") from error
 
     async def stop(self) -> None:
@@ -104,7 +104,7 @@ class AsyncDriver:
             return
         handler = engine.output_handler
         try:
-            await OwnThread("vllm-stop", engine.shutdown).result(STOP_TIMEOUT_S)
+            await OwnThread("vllm-stop", lambda: _shut_down(engine)).result(STOP_TIMEOUT_S)
         except TimeoutError as error:
             raise BackendUnavailable(
                 f"vLLM's processes did not stop within {STOP_TIMEOUT_S:.0f} s: they end with this process"
@@ -112,8 +112,25 @@ class AsyncDriver:
         if handler is not None:
             await asyncio.wait([handler], timeout=STOP_TIMEOUT_S)
 
+    def _shut_down_late(self, _building: Future[None]) -> None:
+        """Stop an engine that became ready when nobody waited for it any more."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            _shut_down(engine)
 
-def _shut_down_late(building: Future[Any]) -> None:
-    """Stop an engine that became ready when nobody waited for it any more."""
-    if building.exception() is None:
-        building.result().shutdown()
+
+def _shut_down(engine: Any) -> None:
+    """Stop the engine's process and its workers, and wait until they are gone; what does not go is killed."""
+    import psutil
+
+    own = engine.engine_core.resources.engine_manager.processes
+    processes = [psutil.Process(process.pid) for process in own if process.is_alive()]
+    processes += [worker for process in processes for worker in process.children(recursive=True)]
+    engine.shutdown()
+    _, alive = psutil.wait_procs(processes, timeout=STOP_TIMEOUT_S / 4)
+    for process in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=STOP_TIMEOUT_S / 4)
+    for process in own:
+        process.join(STOP_TIMEOUT_S / 4)

@@ -6,11 +6,14 @@ already set is the user's choice and stays.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import warnings
+from collections.abc import Iterator
 from functools import cache
 
 from abaci.backend.config import VllmConfig
@@ -19,6 +22,7 @@ from abaci.backend.own_thread import OwnThread
 from abaci.errors import ModelLoadError
 
 _ENGINE_MODULES = ("vllm.engine.arg_utils", "vllm.sampling_params", "vllm.inputs.engine", "vllm.model_executor.models")
+_NOISY_MODULES = r"(vllm|torch|transformers)(\.|$)"
 _DRIVER_MODULES = {"inprocess": "vllm.v1.engine.llm_engine", "async": "vllm.v1.engine.async_llm"}
 
 
@@ -69,7 +73,23 @@ def prepare(config: VllmConfig, *, is_local: bool) -> None:
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
     # Deprecations between the libraries of an engine are not for its users.
-    warnings.filterwarnings("ignore", module=r"(vllm|torch|transformers)(\.|$)")
+    warnings.filterwarnings("ignore", module=_NOISY_MODULES)
+    # Until vLLM has configured its logging, its warnings would reach standard error as they are.
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"].upper())
+
+
+@contextlib.contextmanager
+def quiet_children() -> Iterator[None]:
+    """Processes started inside do not print Python's warnings."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def import_engine(config: VllmConfig) -> None:

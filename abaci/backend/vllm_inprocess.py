@@ -7,6 +7,7 @@ are unfinished requests, and hands outputs to the event loop that each request c
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import queue
 import threading
@@ -68,6 +69,8 @@ class InprocessDriver:
         self._outboxes: dict[str, _Outbox] = {}
         self._ids = itertools.count()
         self._thread: OwnThread[None] | None = None
+        # Never in a local variable of a long-lived frame: torch keeps tracebacks, and they would keep the model.
+        self._engine: Any = None
         self._failure: BackendUnavailable | None = None
 
     # --- on the event loop --------------------------------------------------------------------------------------------
@@ -90,6 +93,10 @@ class InprocessDriver:
         except asyncio.CancelledError:
             # An import cannot be interrupted; the thread ends by itself as soon as it reads its commands.
             self._commands.put(_Stop())
+            raise
+        except AbaciError:
+            # Not before the thread has left the process as it was, ready for another engine.
+            await self._thread.result(STOP_TIMEOUT_S)
             raise
 
     async def stream(self, prompt_ids: Sequence[int], params: Any) -> AsyncGenerator[Any, None]:
@@ -130,24 +137,23 @@ class InprocessDriver:
         """The thread's whole life. Its problems reach whoever waits for `ready` or for an output."""
         reason = "the engine was stopped: open the backend again"
         try:
-            engine = self._load(ready, progress)
-            if engine is not None:
+            if self._load(ready, progress):
                 try:
-                    self._serve(engine)
+                    self._serve()
                 finally:
-                    _shut_down(engine)
+                    self._shut_down()
         except Exception as error:  # noqa: BLE001 - a thread's boundary: every failure is handed to the waiting requests
             reason = f"vLLM's engine failed ({type(error).__name__}: {error}): start it again"
         finally:
             self._fail_all(BackendUnavailable(reason))
             _only_engine.release()
 
-    def _load(self, ready: Future[EngineFacts], progress: Progress) -> Any:
-        """Build the engine and resolve `ready`; None when that failed."""
+    def _load(self, ready: Future[EngineFacts], progress: Progress) -> bool:
+        """Build the engine and resolve `ready`; False when that failed."""
         try:
             progress("importing vLLM", None)
             import_engine(self._config)
-            engine = self._build(progress)
+            self._build(progress)
         except AbaciError as error:
             ready.set_exception(error)
         except Exception as error:  # noqa: BLE001 - vLLM raises anything here, and all of it means: not loaded
@@ -156,50 +162,53 @@ class InprocessDriver:
             translated.__cause__ = error
             ready.set_exception(translated)
         else:
-            ready.set_result(EngineFacts(engine.renderer.tokenizer, engine.model_config.max_model_len))
-            return engine
-        return None
+            ready.set_result(EngineFacts(self._engine.renderer.tokenizer, self._engine.model_config.max_model_len))
+            return True
+        return False
 
-    def _build(self, progress: Progress) -> Any:
+    def _build(self, progress: Progress) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
         args = make_engine_args(EngineArgs, self._config)
         progress(f"loading {self._config.model}", None)
         register_architectures(self._config)
-        return LLMEngine.from_engine_args(args)
+        self._engine = LLMEngine.from_engine_args(args)
 
-    def _serve(self, engine: Any) -> None:
+    def _serve(self) -> None:
         """Obey commands and step, until told to stop."""
         while True:
-            is_idle = not engine.has_unfinished_requests()
+            is_idle = not self._engine.has_unfinished_requests()
             try:
                 command = self._commands.get(block=is_idle)
             except queue.Empty:
-                self._deliver(engine, engine.step())
+                self._deliver(self._engine.step())
                 continue
             match command:
                 case _Add():
-                    self._add(engine, command)
+                    self._add(command)
                 case _Abort(request_id):
                     self._outboxes.pop(request_id, None)
-                    engine.abort_request([request_id])
+                    self._engine.abort_request([request_id])
                 case _Stop():
                     return
 
-    def _add(self, engine: Any, command: _Add) -> None:
+    def _add(self, command: _Add) -> None:
+        from vllm.exceptions import VLLMClientError
         from vllm.inputs.engine import tokens_input
 
+        # Known before it is tried: should vLLM fail in a new way, the request is failed with all others.
+        self._outboxes[command.request_id] = command.outbox
         try:
-            engine.add_request(command.request_id, tokens_input(command.prompt_ids), command.params)
-        except (ValueError, TypeError) as error:
+            self._engine.add_request(command.request_id, tokens_input(command.prompt_ids), command.params)
+        except (VLLMClientError, ValueError, TypeError, OverflowError) as error:
+            del self._outboxes[command.request_id]
+            self._engine.abort_request([command.request_id])
             refusal = BackendRejected(f"vLLM refuses the request: {error}")
             refusal.__cause__ = error
             _hand_over([(command.outbox, refusal)])
-        else:
-            self._outboxes[command.request_id] = command.outbox
 
-    def _deliver(self, engine: Any, outputs: Sequence[Any]) -> None:
+    def _deliver(self, outputs: Sequence[Any]) -> None:
         """Hand a step's outputs to the requests' event loops."""
         items = [
             (self._outboxes[output.request_id], output) for output in outputs if output.request_id in self._outboxes
@@ -211,7 +220,15 @@ class InprocessDriver:
                 self._outboxes.pop(output.request_id, None)
             elif outbox is not None and outbox.loop in gone:
                 self._outboxes.pop(output.request_id)
-                engine.abort_request([output.request_id])
+                self._engine.abort_request([output.request_id])
+
+    def _shut_down(self) -> None:
+        """Free the engine's memory and end its threads."""
+        engine, self._engine = self._engine, None
+        engine.renderer.shutdown()
+        engine.engine_core.shutdown()
+        del engine
+        gc.collect()
 
     def _fail_all(self, failure: BackendUnavailable) -> None:
         """End every request, also those still in the queue, and every later one."""
@@ -242,12 +259,6 @@ def _hand_over(items: Sequence[tuple[_Outbox, Any]]) -> set[asyncio.AbstractEven
 def _put_all(batch: Sequence[tuple[_Outbox, Any]]) -> None:
     for outbox, item in batch:
         outbox.items.put_nowait(item)
-
-
-def _shut_down(engine: Any) -> None:
-    """Free the engine's memory and end its threads."""
-    engine.renderer.shutdown()
-    engine.engine_core.shutdown()
 
 
 def _leave_distributed() -> None:

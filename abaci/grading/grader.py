@@ -119,6 +119,9 @@ class Grader:
             self._cache.move_to_end(key)
             return cached
         verdict = await self._follow(plan_comparison(a, b), a, b, task)
+        if verdict.method == "timeout" and task.depth > 0:
+            # The parts before this one may have used up its time: that says nothing about the pair.
+            return verdict
         self._cache[key] = verdict
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)

@@ -104,6 +104,7 @@ def worker_command(package_root: str, control_fd: int, host_pid: int, confinemen
 def import_command(package_root: str) -> list[str]:
     """The command line of a process that imports what the zygote would, and ends."""
     code = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    code += "from abaci.sandbox.worker.hardening import die_with_parent; die_with_parent(); "
     code += "from abaci.sandbox.worker.warm import warm_up; warm_up()"
     return [interpreter(), "-s", "-S", "-P", "-c", code, json.dumps(_search_path(package_root))]
 

@@ -16,7 +16,21 @@ _STATUS_OF_REPLY = {
 }
 
 
-def oom_kills() -> int:
+class OomWatch:
+    """Notices when the kernel has killed some process of the machine for want of memory."""
+
+    def __init__(self) -> None:
+        self._seen = _oom_kills()
+
+    def has_new(self) -> bool:
+        """Whether that happened since the last call, or since this object was made."""
+        now = _oom_kills()
+        is_new = now > self._seen
+        self._seen = now
+        return is_new
+
+
+def _oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since it booted; 0 where it does not say."""
     try:
         with open("/proc/vmstat", encoding="ascii") as file:
@@ -31,7 +45,7 @@ def to_execution(ended: Ended, limits: Limits, *, was_lost_before: bool, is_lost
     Args:
         was_lost_before: the process had been replaced since the last program.
         is_lost: the process is gone now.
-        has_oom: the kernel killed some process for want of memory while this program ran.
+        has_oom: the kernel has lately killed some process for want of memory.
     """
     status, error = _judge(ended, limits, has_oom)
     reply = ended.reply

@@ -11,6 +11,7 @@ from typing import Self
 
 from abaci.errors import SandboxBusy, SandboxError, SandboxUnavailable
 from abaci.sandbox.config import PoolConfig
+from abaci.sandbox.outcome import OomWatch
 from abaci.sandbox.process import SessionProcess
 from abaci.sandbox.session import ProcessSession
 from abaci.sandbox.zygote import Launcher, Zygote
@@ -40,6 +41,7 @@ class PooledSandbox:
         self._refill: asyncio.Task[None] | None = None
         self._sessions: set[ProcessSession] = set()
         self._is_open = False
+        self._oom = OomWatch()
 
     @property
     def tier(self) -> str:
@@ -71,14 +73,14 @@ class PooledSandbox:
             self._refill.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._refill
-        async with contextlib.AsyncExitStack() as stack:
-            if self._zygote is not None:
-                stack.push_async_callback(self._zygote.close)
-            for spare in self._spares:
-                stack.push_async_callback(spare.close)
-            for session in self._sessions:
-                stack.push_async_callback(session.close)
+        try:
+            spares = [spare.close() for spare in self._spares]
+            await asyncio.gather(*spares, *(session.close() for session in self._sessions))
             self._spares.clear()
+        finally:
+            async with self._starting:
+                if self._zygote is not None:
+                    await self._zygote.close()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[ProcessSession]:
@@ -116,7 +118,7 @@ class PooledSandbox:
                     "once; raise max_sessions or wait_s, or run fewer chains at a time"
                 ) from error
             raise
-        return ProcessSession(process, self._take, self._config.memory_bytes)
+        return ProcessSession(process, self._take, self._config.memory_bytes, self._oom)
 
     async def _take(self) -> SessionProcess:
         """A fresh process: a spare where there is one, else a fork."""
@@ -135,12 +137,13 @@ class PooledSandbox:
     async def _live_zygote(self) -> Zygote:
         """The zygote, started anew if it has died."""
         async with self._starting:
-            if not self._is_open or self._zygote is None:
-                raise SandboxError("the sandbox is closed: use it inside its `async with`")
-            if not self._zygote.is_alive:
+            if self._is_open and self._zygote is not None and not self._zygote.is_alive:
                 _log.warning("the sandbox's worker died and is started again")
                 await self._zygote.close()
                 self._zygote = await Zygote.start(self._launcher, self._config.start_s)
+            # Looked at last: the sandbox may have been closed during the start; closing it waits for us.
+            if not self._is_open or self._zygote is None:
+                raise SandboxError("the sandbox is closed: use it inside its `async with`")
             return self._zygote
 
     async def _keep_spares(self) -> None:

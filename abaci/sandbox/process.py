@@ -22,6 +22,8 @@ SOFT_GRACE_S = 0.3
 EXIT_NOTE_S = 0.25
 """How long to wait, in seconds, for the zygote to say why a process ended."""
 _GONE_S = 2.0
+_WATCH_S = 0.002
+"""How long output may wait in its pipe, in seconds: most programs have ended by then, and cost no wake-up for it."""
 _MAX_DRAIN_READS = 32
 _PROGRAM_KINDS = (ReplyKind.OK, ReplyKind.ERROR, ReplyKind.MEMORY)
 _CORRUPTED = "the program corrupted the session's control channel, and its process was killed"
@@ -65,6 +67,7 @@ class SessionProcess:
         self._pidfd: int | None = None
         self._received = bytearray()
         self._serial = 0
+        self._unsent = memoryview(b"")
         self._capture = OutputCapture(0)
         self._flood_bytes = 0
         self._stop: Stop | None = None
@@ -146,15 +149,16 @@ class SessionProcess:
         self._capture = OutputCapture(limits.output_bytes)
         self._flood_bytes = limits.output_bytes * OUTPUT_FLOOD_FACTOR
         self._stop = None
-        self._loop.add_reader(self._output_fd, self._on_output)
         started = time.perf_counter()
         timers = [
+            self._loop.call_later(_WATCH_S, self._watch_output),
             self._loop.call_later(limits.timeout_s, self._interrupt, Stop.TIMEOUT),
             self._loop.call_later(limits.timeout_s + SOFT_GRACE_S, self._give_up),
         ]
         expected = self._expect_reply()
         try:
-            await self._send(pack_request(self._serial, code, memory_bytes))
+            self._unsent = memoryview(pack_request(self._serial, code, memory_bytes))
+            self._send()
             reply = await expected
             if reply is not None and (reply.serial != self._serial or reply.kind not in _PROGRAM_KINDS):
                 self.kill(_CORRUPTED)
@@ -190,17 +194,21 @@ class SessionProcess:
 
     # --- the channel --------------------------------------------------------------------------------------------------
 
-    async def _send(self, frame: bytes) -> None:
-        """Send `frame`; a dead process is found out when its reply is awaited."""
+    def _send(self) -> None:
+        """Send what is unsent of the request, now and as the process takes it; a dead one is reported as its reply."""
+        if self._fault is not None:
+            return
         try:
-            try:
-                sent = self._channel.send(frame)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(frame):
-                await self._loop.sock_sendall(self._channel, frame[sent:])
+            self._unsent = self._unsent[self._channel.send(self._unsent) :]
+        except BlockingIOError:
+            pass
         except (BrokenPipeError, ConnectionResetError):
             self._break(_ENDED)
+            return
+        if self._unsent:
+            self._loop.add_writer(self._channel.fileno(), self._send)
+        else:
+            self._loop.remove_writer(self._channel.fileno())
 
     def _expect_reply(self) -> asyncio.Future[Reply | None]:
         """The next reply; None once the process is dead or broken."""
@@ -241,10 +249,14 @@ class SessionProcess:
         if self._fault is None:
             self._fault = fault
             self._loop.remove_reader(self._channel.fileno())
+            self._loop.remove_writer(self._channel.fileno())
         if not self._waiting.done():
             self._waiting.set_result(None)
 
     # --- output -------------------------------------------------------------------------------------------------------
+
+    def _watch_output(self) -> None:
+        self._loop.add_reader(self._output_fd, self._on_output)
 
     def _on_output(self) -> None:
         try:
@@ -289,7 +301,6 @@ class SessionProcess:
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
 
     def _release(self) -> None:
-        self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 
 from abaci.errors import SessionClosed
 from abaci.sandbox.base import DEFAULT_LIMITS, Limits
-from abaci.sandbox.outcome import oom_kills, to_execution
+from abaci.sandbox.outcome import OomWatch, to_execution
 from abaci.sandbox.process import SessionProcess
 from abaci.types import Execution
 
@@ -19,13 +20,19 @@ class ProcessSession:
         process: the first process.
         replace: makes another one, within a bounded time.
         memory_bytes: the most memory any process of this session may have.
+        oom: tells whether a kill was the kernel's, for want of memory.
     """
 
     def __init__(
-        self, process: SessionProcess, replace: Callable[[], Awaitable[SessionProcess]], memory_bytes: int
+        self,
+        process: SessionProcess,
+        replace: Callable[[], Awaitable[SessionProcess]],
+        memory_bytes: int,
+        oom: OomWatch,
     ) -> None:
         self._process = process
         self._replace = replace
+        self._oom = oom
         self._memory_bytes = memory_bytes
         self._turn = asyncio.Lock()
         self._is_open = True
@@ -45,11 +52,10 @@ class ProcessSession:
             if not self._process.is_alive:
                 await self._renew()
             memory_bytes = min(limits.memory_bytes, self._memory_bytes)
-            oom_before = oom_kills()
             ended = await self._process.run(code, limits, memory_bytes)
             is_lost = self._is_loss_known = not self._process.is_alive
             self._check_open()
-            has_oom = ended.reply is None and oom_kills() > oom_before
+            has_oom = ended.signal == signal.SIGKILL and self._oom.has_new()
             return to_execution(ended, limits, was_lost_before=was_lost_before, is_lost=is_lost, has_oom=has_oom)
 
     async def close(self) -> None:

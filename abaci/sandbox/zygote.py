@@ -66,7 +66,11 @@ class Zygote:
         self._sessions: dict[int, SessionProcess] = {}
         self._spawning: dict[int, asyncio.Future[None]] = {}
         self._serial = 0
+        # It forks one after the other; asking for more at once would only fill the channel and the processors.
+        self._forking = asyncio.Semaphore(max(2, os.cpu_count() or 1))
         self._warm: asyncio.Future[None] = self._loop.create_future()
+        self._is_warm = False
+        self._is_closed = False
         self.is_alive = True
         self._loop.add_reader(control.fileno(), self._on_control)
 
@@ -77,18 +81,7 @@ class Zygote:
         Raises:
             SandboxUnavailable: it did not start, or was not warm within `timeout_s`; says what it printed.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-        read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        zygote: Zygote | None = None
-        try:
-            zygote = cls(launcher, await launcher.launch(theirs.fileno(), write_fd), ours, read_fd)
-        finally:
-            theirs.close()
-            os.close(write_fd)
-            if zygote is None:
-                ours.close()
-                os.close(read_fd)
+        zygote = await cls._launch(launcher)
         try:
             async with asyncio.timeout(timeout_s):
                 await zygote._warm
@@ -103,19 +96,41 @@ class Zygote:
             raise
         return zygote
 
+    @classmethod
+    async def _launch(cls, launcher: Launcher) -> Zygote:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.callback(near.close)
+            theirs.callback(far.close)
+            read_fd, write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            ours.callback(os.close, read_fd)
+            theirs.callback(os.close, write_fd)
+            near.setblocking(False)
+            zygote = cls(launcher, await launcher.launch(far.fileno(), write_fd), near, read_fd)
+            ours.pop_all()  # They are the zygote's from here on.
+            return zygote
+
     async def spawn(self) -> SessionProcess:
         """A fresh session process, locked up and ready.
 
         Raises:
             SandboxError: the zygote is dead, or could not make one within `SPAWN_S`.
         """
+        async with self._forking:
+            return await self._spawn()
+
+    async def _spawn(self) -> SessionProcess:
         if not self.is_alive:
             raise SandboxError("the sandbox's worker has died")
         self._serial += 1
         serial = self._serial
         forked: asyncio.Future[None] = self._loop.create_future()
         self._spawning[serial] = forked
-        session = self._request_session(serial)
+        try:
+            session = self._request_session(serial)
+        except OSError as error:
+            del self._spawning[serial]
+            raise SandboxError(f"the host cannot open a session: {error}") from error
         try:
             async with asyncio.timeout(SPAWN_S):
                 await forked
@@ -131,8 +146,13 @@ class Zygote:
         return session
 
     def _request_session(self, serial: int) -> SessionProcess:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         read_fd, write_fd = os.pipe()
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError:
+            os.close(read_fd)
+            os.close(write_fd)
+            raise
         ours.setblocking(False)
         os.set_blocking(read_fd, False)
         session = SessionProcess(ours, read_fd)
@@ -170,6 +190,7 @@ class Zygote:
     def _handle(self, message: Control, descriptors: list[int]) -> None:
         match message.kind:
             case ControlKind.READY:
+                self._is_warm = True
                 if not self._warm.done():
                     self._warm.set_result(None)
             case ControlKind.SPAWNED if len(descriptors) == 1:
@@ -225,14 +246,16 @@ class Zygote:
 
     async def close(self) -> None:
         """End the zygote and every session of it; returns when all their processes are gone (bounded)."""
-        is_warm = self._warm.done()
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._lost("the sandbox was closed")
         if not self._warm.cancelled():
             self._warm.exception()  # Looked at, so that asyncio does not report it as forgotten.
         self._control.close()
         try:
             # Busy importing, it would not see that its channel closed.
-            if not is_warm or not await readable_within(self._pidfd, _END_S):
+            if not self._is_warm or not await readable_within(self._pidfd, _END_S):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             await self._wait_process()

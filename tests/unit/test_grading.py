@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -275,3 +277,26 @@ def test_intervals_go_part_by_part_in_order() -> None:
 
 def test_a_word_is_no_number() -> None:
     assert isinstance(plan_comparison("Evelyn", "5"), Different)
+
+
+async def test_a_part_left_without_time_is_asked_again() -> None:
+    slow = {"left": 1}
+
+    async def reply(code: str) -> Execution:
+        if is_call(code) and slow["left"]:
+            slow["left"] -= 1
+            await asyncio.sleep(0.3)
+        return EQUAL if is_call(code) else LOADED
+
+    async with Grader(ScriptedSandbox(reply), timeout_s=0.3) as grader:
+        assert (await grader.compare("(a+1,b+1)", "(1+a,1+b)")).method == "timeout"
+        assert (await grader.compare("b+1", "1+b")).is_equal
+
+
+def test_the_host_never_loads_the_algebra() -> None:
+    code = (
+        "import sys, abaci.grading.grader, abaci.evaluation.replay, abaci.evaluation.vote, abaci.evaluation.grade;"
+        "print(sorted({'sympy', 'math_verify', 'antlr4', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

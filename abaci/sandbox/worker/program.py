@@ -44,6 +44,7 @@ class Interpreter:
         self._main.__dict__["__builtins__"] = builtins
         sys.modules["__main__"] = self._main
         self._programs = 0
+        self._streams = _StandardStreams()
         sys.set_int_max_str_digits(MAX_INT_DIGITS)
         site.setquit()
 
@@ -53,7 +54,7 @@ class Interpreter:
         name = f"<program {self._programs}>"
         # Kept for good: a later program's traceback may lead through a function of this one.
         linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)
-        _open_standard_streams()
+        self._streams.restore()
         try:
             return Ending(ReplyKind.OK, result=self._execute(code, name))
         except SystemExit as stop:
@@ -64,6 +65,10 @@ class Interpreter:
             return Ending(ReplyKind.ERROR, error=_last_line(error), traceback=_format(error))
         finally:
             _flush()
+
+    def forget_programs(self) -> None:
+        """Count programs from 1 again."""
+        self._programs = 0
 
     def _execute(self, code: str, name: str) -> str | None:
         """Run `code`; the text of its last expression's value, if it ends in one that has a value."""
@@ -101,7 +106,8 @@ def _text_of(value: object) -> str:
 
 def _exit_ending(stop: SystemExit) -> Ending:
     """`exit()` and `exit(0)` end a program well, anything else is its error; the session stays either way."""
-    if stop.code is None or stop.code == 0:
+    # By type first: a code of the program's own making could do anything in its `==`.
+    if stop.code is None or (type(stop.code) is int and stop.code == 0):
         return Ending(ReplyKind.OK)
     return Ending(ReplyKind.ERROR, error=_last_line(stop), traceback=_format(stop))
 
@@ -148,14 +154,29 @@ def _clear_profiler() -> None:
         _setprofile(None)
 
 
-def _open_standard_streams() -> None:
-    """Fresh streams over descriptors 0, 1 and 2, whatever the last program did to `sys.stdout`.
+class _StandardStreams:
+    """Streams over descriptors 0, 1 and 2, the same for every program unless one was broken.
 
     Unbuffered, so that what was printed is there even if the process is killed a moment later.
     """
-    sys.stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False), encoding="utf-8", errors="replace")
-    sys.stdout = _writer(1)
-    sys.stderr = _writer(2)
+
+    def __init__(self) -> None:
+        self._open()
+
+    def restore(self) -> None:
+        """Make them `sys.stdin`, `sys.stdout` and `sys.stderr`, whatever the last program did to those."""
+        try:
+            is_broken = self._stdin.closed or self._stdout.closed or self._stderr.closed
+        except ValueError:  # A program detached what is below one.
+            is_broken = True
+        if is_broken:
+            self._open()
+        sys.stdin, sys.stdout, sys.stderr = self._stdin, self._stdout, self._stderr
+
+    def _open(self) -> None:
+        self._stdin = io.TextIOWrapper(io.FileIO(0, "r", closefd=False), encoding="utf-8", errors="replace")
+        self._stdout = _writer(1)
+        self._stderr = _writer(2)
 
 
 def _writer(descriptor: int) -> io.TextIOWrapper:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import platform
 import signal
 import struct
@@ -88,8 +89,16 @@ Instruction = tuple[int, int, int, int]
 """Classic BPF: operation, jump if true, jump if false, constant."""
 
 
+class _SockFprog(ctypes.Structure):
+    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@functools.cache
 def compile_filter(pid: int, *, are_threads_allowed: bool, machine: str | None = None) -> bytes:
-    """The BPF program for the process `pid` (its id as it sees it itself), 8 bytes an instruction.
+    """The BPF program for the process `pid` (its id as it sees it itself), 8 bytes an instruction; cached.
 
     Raises:
         OSError: the machine's architecture is not one of `ARCHITECTURES`.
@@ -125,14 +134,9 @@ def apply_filter(program: bytes) -> None:
     Raises:
         OSError: the kernel refuses: seccomp is not built in, or an outer sandbox forbids it.
     """
-
-    class SockFprog(ctypes.Structure):
-        _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    fprog = SockFprog(len(program) // 8, program)
+    fprog = _SockFprog(len(program) // 8, program)
     set_seccomp, mode_filter = 22, 2
-    if libc.prctl(set_seccomp, ctypes.c_ulong(mode_filter), ctypes.byref(fprog), ctypes.c_ulong(0), ctypes.c_ulong(0)):
+    if _libc.prctl(set_seccomp, ctypes.c_ulong(mode_filter), ctypes.byref(fprog), ctypes.c_ulong(0), ctypes.c_ulong(0)):
         number = ctypes.get_errno()
         raise OSError(number, f"the kernel refuses a seccomp filter (errno {number})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -24,19 +25,27 @@ class _HostHungUp(Exception):
     """The other end of the channel is closed: the session is over."""
 
 
-def run_session(channel: int, output: int, confinement: Confinement) -> None:
-    """Become a session on these two descriptors. Called in a freshly forked process; returns when the host hangs up."""
+def run_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> None:
+    """Become a session on these two descriptors. Called in a freshly forked process; returns when the host hangs up.
+
+    Args:
+        channel: our end of the session channel.
+        output: the write end of the pipe that carries what programs print.
+        confinement: what to lock up with.
+        base_bytes: address space in use before any program ran (`mapped_bytes`): memory limits count from there.
+    """
     _arrange_descriptors(channel, output)
     try:
-        base_bytes = _mapped_bytes()
         _reseed()
         lock_up(confinement)
     except OSError as error:
         _send(Reply(0, ReplyKind.BROKEN, error=f"the session could not be locked up: {error}"))
         return
+    session = _Session(base_bytes)
+    session.rehearse()
     _send(Reply(0, ReplyKind.READY))
     try:
-        _Session(base_bytes).serve()
+        session.serve()
     except _HostHungUp:
         return
 
@@ -50,6 +59,11 @@ class _Session:
         self._extra_bytes = 0
         self._is_running = False
         self._interpreter = Interpreter()
+
+    def rehearse(self) -> None:
+        """Run an empty program of our own: the pages it writes to are copied now and not while somebody waits."""
+        self._interpreter.run("print(end='')")
+        self._interpreter.forget_programs()
 
     def serve(self) -> None:
         """Run one program after another.
@@ -77,7 +91,7 @@ class _Session:
         os.dup2(OUTPUT_FD, 1)
         os.dup2(OUTPUT_FD, 2)
         signal.signal(signal.SIGINT, self._on_interrupt)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
         if self._limit_bytes is None:
             self._limit_bytes = self._base_bytes + memory_bytes
             hard = self._limit_bytes + _HEADROOM_BYTES
@@ -108,17 +122,18 @@ class _Session:
 def _arrange_descriptors(channel: int, output: int) -> None:
     """Keep channel, output and /dev/null at their numbers, and close everything else that the zygote had open."""
     null = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(channel, CHANNEL_FD, inheritable=False)
-    os.dup2(output, OUTPUT_FD, inheritable=False)
-    os.dup2(null, NULL_FD, inheritable=False)
+    # Out of the way first: any of the three may already have the number that another one is to get.
+    sources = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, NULL_FD + 1) for descriptor in (channel, output, null)]
+    for target, source in zip((CHANNEL_FD, OUTPUT_FD, NULL_FD), sources, strict=True):
+        os.dup2(source, target, inheritable=False)
     for target, source in ((0, NULL_FD), (1, OUTPUT_FD), (2, OUTPUT_FD)):
         os.dup2(source, target)
     os.closerange(3, CHANNEL_FD)
     os.closerange(NULL_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-def _mapped_bytes() -> int:
-    """Bytes of address space in use: mostly the libraries, shared with every other session."""
+def mapped_bytes() -> int:
+    """Bytes of address space in use by this process: mostly the libraries, shared with every session."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[0]) * resource.getpagesize()
 
@@ -127,7 +142,7 @@ def _reseed() -> None:
     """Give NumPy's global generator a seed of its own; Python's `random` does so by itself after a fork."""
     import numpy
 
-    numpy.random.seed()
+    numpy.random.seed(int.from_bytes(os.urandom(4), "little"))
 
 
 def _receive(size: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import warnings
 
 MODULES = (
@@ -23,10 +24,13 @@ def warm_up() -> None:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # math-verify logs that its time limits are off; the sandbox has its own.
+        logging.disable(logging.WARNING)
         for name in MODULES:
             importlib.import_module(name)
         _warm_sympy()
         _warm_grader()
+        logging.disable(logging.NOTSET)
     # Objects that live now never die: leaving them out of collections keeps their pages shared between sessions.
     gc.collect()
     gc.freeze()

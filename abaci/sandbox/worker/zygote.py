@@ -8,14 +8,16 @@ from __future__ import annotations
 import array
 import ctypes
 import os
+import resource
 import select
 import signal
 import socket
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
+from abaci.sandbox.worker import seccomp
 from abaci.sandbox.worker.hardening import Confinement, change_user, die_with_parent
-from abaci.sandbox.worker.session import run_session
+from abaci.sandbox.worker.session import mapped_bytes, run_session
 from abaci.sandbox.worker.warm import warm_up
 from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
 
@@ -35,6 +37,9 @@ def serve(control_fd: int, host_pid: int, confinement_json: str) -> None:
         return  # The host died before the line above could tie our life to its.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     confinement = _with_usable_user(Confinement.from_json(confinement_json))
+    # A handle of every session is open here.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with socket.socket(fileno=control_fd) as control:
         warm_up()
         control.send(Control(ControlKind.READY).pack())
@@ -59,6 +64,9 @@ class Zygote:
         self._poll.register(control, select.POLLIN)
         # Kept to come back to after making a child's namespace: only from its own may a process make another.
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if confinement.has_namespaces else None
+        self._base_bytes = mapped_bytes()
+        # In a namespace of its own every session is process 1: compiled here, its filter is inherited.
+        seccomp.compile_filter(1, are_threads_allowed=confinement.has_namespaces)
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def serve(self) -> None:
@@ -101,7 +109,7 @@ class Zygote:
     def _spawn(self, session: int, channel: int, output: int) -> None:
         pid = self._fork()
         if pid == 0:
-            _be_session(channel, output, self._confinement)
+            _be_session(channel, output, self._confinement, self._base_bytes)
         pidfd = os.pidfd_open(pid)
         self._children[pidfd] = _Child(session, pid, pidfd)
         self._poll.register(pidfd, select.POLLIN)
@@ -131,11 +139,11 @@ class Zygote:
         self._control.send(Control(ControlKind.EXITED, child.session, status).pack())
 
 
-def _be_session(channel: int, output: int, confinement: Confinement) -> NoReturn:
+def _be_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> NoReturn:
     """Run a session in this forked process, and never return into the zygote's code."""
     status = 1
     try:
-        run_session(channel, output, confinement)
+        run_session(channel, output, confinement, base_bytes)
         status = 0
     finally:
         os._exit(status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abaci.agents.dialogue import (
@@ -20,6 +20,9 @@ from abaci.agents.styles import FenceStyle, ToolCallStyle, load_style
 from abaci.backend.base import ToolCall
 from abaci.backend.scripted import ScriptedBackend
 from abaci.tools.python import SPEC
+
+# Examples are judged by what they show, not by how long a busy machine takes.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 BACKEND = ScriptedBackend([])
 FENCE = FenceStyle(name="f", prompt="Q: {question}\nA:", stop=("```output", "\n---"), rounds_left="\n({rounds} left)")
@@ -180,6 +183,7 @@ def test_no_dialogue_changes_the_transcript_it_was_given() -> None:
 
 
 @given(st.text(max_size=200))
+@patient
 def test_any_tool_arguments_can_be_read(arguments: str) -> None:
     turn = chat().read(chat().begin("What?"), said("", call(arguments)))
     assert isinstance(turn.arguments, dict)

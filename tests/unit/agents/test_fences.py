@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abaci.agents.fences import escape_fences, output_block, read_chunk
 from abaci.answers.extract import Extraction, Rule, find_answer
+
+# Examples are judged by what they show, not by how long a busy machine takes.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PROGRAM = "```python\nprint(6 * 7)\n```\n"
 
@@ -199,6 +202,7 @@ FRAGMENTS = [
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join), st.booleans())
+@patient
 def test_reading_never_fails_and_keeps_a_beginning_or_a_repair(text: str, has_stopped: bool) -> None:
     chunk = read_chunk(text, has_stopped=has_stopped)
     repaired = chunk.kept.removesuffix("\n```\n")
@@ -207,11 +211,13 @@ def test_reading_never_fails_and_keeps_a_beginning_or_a_repair(text: str, has_st
 
 
 @given(st.text(max_size=300), st.booleans())
+@patient
 def test_reading_any_text_at_all_never_fails(text: str, has_stopped: bool) -> None:
     assert text.startswith(read_chunk(text, has_stopped=has_stopped).kept.removesuffix("\n```\n"))
 
 
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join), st.text(max_size=30))
+@patient
 def test_what_follows_a_real_output_is_always_read_as_prose(before: str, output: str) -> None:
     chunk = read_chunk(f"{before}\n{PROGRAM}```output", has_stopped=True)
     if chunk.program is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abaci.agents.repetition import MIN_REPEATED_CHARS, MIN_REPEATS, WINDOW_CHARS, is_looping
+
+# Examples are judged by what they show, not by how long a busy machine takes.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 PROSE = " ".join(f"Step {i}: the value of f({i}) is {i * i + 7 * i}, so we add it to {i**3}." for i in range(60))
 
@@ -49,6 +52,7 @@ def test_a_loop_cut_off_in_the_middle_of_a_piece_is_still_one() -> None:
 
 
 @given(st.text(min_size=2, max_size=60), st.integers(MIN_REPEATS, 40))
+@patient
 def test_any_piece_repeated_long_enough_is_a_loop(piece: str, times: int) -> None:
     is_long = len(piece) * times >= MIN_REPEATED_CHARS
     is_one_character = len(set(piece)) == 1
@@ -56,5 +60,6 @@ def test_any_piece_repeated_long_enough_is_a_loop(piece: str, times: int) -> Non
 
 
 @given(st.text(max_size=400))
+@patient
 def test_no_text_makes_it_fail(text: str) -> None:
     assert is_looping(text * 4) in (True, False)

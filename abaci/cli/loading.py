@@ -1,0 +1,28 @@
+"""Load the parts of abaci that are slow to import, without holding up the event loop."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from abaci.backend.own_thread import OwnThread
+
+if TYPE_CHECKING:
+    from abaci.app import Solver
+
+IMPORT_TIMEOUT_S: Final = 120.0
+"""Of a cold disk on a busy machine."""
+
+
+async def load_in_background(module: str) -> ModuleType:
+    """The module called `module`, imported on a thread: meanwhile views go on and Ctrl-C works."""
+    return await OwnThread(f"import {module}", lambda: import_module(module)).result(IMPORT_TIMEOUT_S)
+
+
+async def load_solver() -> type[Solver]:
+    """The class `abaci.app.Solver`; its imports take a second or more."""
+    await load_in_background("abaci.app")
+    from abaci.app import Solver
+
+    return Solver

@@ -1,0 +1,218 @@
+"""`abaci solve`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from pydantic import ValidationError
+
+from abaci.agents.options import SolveOptions
+from abaci.backend.config import VllmConfig
+from abaci.cli.command import Command, debug_option, json_option, model_options, print_json
+from abaci.cli.exits import EXIT_INTERRUPTED
+from abaci.errors import InvalidInput
+from abaci.settings import Settings
+from abaci.types import MAX_QUESTION_CHARS, Problem, Solution, TraceEvent
+
+MAX_BYTES_PER_CHAR: Final = 4
+"""Of UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be solved, and how."""
+
+    problem: Problem
+    options: SolveOptions
+    settings: Settings
+    is_live_wanted: bool
+
+
+@click.command(cls=Command)
+@click.argument("question", required=False)
+@click.option("--file", metavar="F", help="Read the question from a file; - reads standard input.")
+@model_options
+@click.option("--samples", type=int, metavar="N", help="Chains to sample at most.")
+@click.option("--rounds", type=int, metavar="N", help="Programs that one chain may run.")
+@click.option("--temperature", type=float, metavar="T", help="Sampling temperature.")
+@click.option("--seed", type=int, metavar="S", help="Make the run repeatable: chain i draws with S + i.")
+@click.option("--wall-s", type=float, metavar="S", help="Wall seconds for the whole run.")
+@click.option("--tokens", type=int, metavar="N", help="Tokens for the whole run, tool output included.")
+@click.option("--style", metavar="NAME", help="Prompt style; by default the one that fits the model.")
+@click.option("--no-live", is_flag=True, help="Plain lines on standard error instead of the live view.")
+@json_option
+@debug_option
+@click.pass_context
+def solve(
+    ctx: click.Context,
+    /,
+    question: str | None,
+    file: str | None,
+    model: str | None,
+    server: str | None,
+    no_live: bool,
+    is_json: bool,
+    **chosen: Any,
+) -> None:
+    """Solve one problem and watch the chains at work.
+
+    The answer goes to standard output: alone on the first line, then how many chains agree, the explanation and the
+    run's id. Exit code 0 means that there is an answer.
+
+    \b
+    Example:
+      abaci solve "What is the sum of the primes below 100?"
+    """
+    problem = read_problem(question, file)
+    settings = Settings.load(model=model, server=server)
+    request = Request(problem, choose_options(settings.solve, chosen), settings, is_live_wanted=not no_live)
+    _preload(settings)
+    ctx.exit(_run(request, is_json=is_json))
+
+
+def read_problem(question: str | None, file: str | None) -> Problem:
+    """The problem given on the command line, in a file, or on standard input (`-`).
+
+    Raises:
+        UsageError: both or neither are given.
+        InvalidInput: the question cannot be read or used; says why.
+    """
+    if (question is None) == (file is None):
+        raise click.UsageError("give either a QUESTION or --file F (- reads standard input)")
+    text = question if question is not None else _read(file or "")
+    try:
+        return Problem(question=text)
+    except ValidationError as error:
+        if not text.strip():
+            raise InvalidInput("the question is empty", field="question") from error
+        if len(text) > MAX_QUESTION_CHARS:
+            raise InvalidInput(
+                f"the question is longer than {MAX_QUESTION_CHARS:,} characters: shorten it", field="question"
+            ) from error
+        raise InvalidInput("the question is not valid Unicode text", field="question") from error
+
+
+def _read(file: str) -> str:
+    # One byte more than any usable question has, so that a huge or endless file is refused and not read.
+    most = MAX_QUESTION_CHARS * MAX_BYTES_PER_CHAR + 1
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(most)
+        else:
+            with Path(file).open("rb") as stream:
+                content = stream.read(most)
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}", field="file") from error
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(content) == most:
+            raise InvalidInput(f"{file} is too long for a question", field="file") from error
+        raise InvalidInput(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}", field="file") from error
+
+
+def choose_options(defaults: SolveOptions, chosen: Mapping[str, Any]) -> SolveOptions:
+    """`defaults` with what was chosen on the command line (what is not None) on top.
+
+    Raises:
+        BadParameter: a value is out of range.
+        SettingsError: there is no such prompt style.
+    """
+    budget = {"samples": chosen["samples"], "rounds": chosen["rounds"], "tokens": chosen["tokens"]}
+    budget["wall_s"] = chosen["wall_s"]
+    sampling = {"temperature": chosen["temperature"], "seed": chosen["seed"]}
+    style: str | None = chosen["style"]
+    if style is not None:
+        from abaci.agents.styles import load_style
+
+        load_style(style)
+    merged = defaults.model_dump()
+    merged["budget"] |= _given(budget)
+    merged["sampling"] |= _given(sampling)
+    merged |= _given({"style": style})
+    try:
+        return SolveOptions.model_validate(merged)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        option = "--" + str(fault["loc"][-1]).replace("_", "-")
+        raise click.BadParameter(fault["msg"], param_hint=f"'{option}'") from error
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _preload(settings: Settings) -> None:
+    """Begin the engine's imports, the slowest part of the start, before our own.
+
+    Raises:
+        SettingsError, ModelLoadError: there is no such model; told at once.
+    """
+    backend = settings.choose_backend()
+    if isinstance(backend, VllmConfig):
+        from abaci.backend.model_files import local_model_directory
+        from abaci.backend.vllm_environment import preload
+
+        local_model_directory(backend.model)
+        preload(backend)
+
+
+def _run(request: Request, *, is_json: bool) -> int:
+    """Solve, print, and give the exit code."""
+    from abaci.cli.interrupt import RUN_GRACE_S, START_GRACE_S, run_interruptibly
+    from abaci.cli.progress import RunProgress
+    from abaci.cli.result import exit_code, print_solution
+    from abaci.cli.terminal import one_line, results_console
+
+    progress = RunProgress()
+
+    def show(solution: Solution) -> None:
+        for warning in solution.warnings:
+            click.echo(f"abaci: warning: {one_line(warning)}", err=True)
+        if is_json:
+            print_json(solution)
+        else:
+            print_solution(results_console(), solution)
+
+    def choose_grace_s() -> float:
+        is_running = progress.run_id is not None and progress.finished is None
+        return RUN_GRACE_S if is_running else START_GRACE_S
+
+    try:
+        return exit_code(run_interruptibly(_solve(request, progress.add, show), choose_grace_s))
+    except KeyboardInterrupt:
+        stored = f"; abaci trace {progress.run_id} shows the run" if progress.run_id is not None else ""
+        click.echo(f"abaci: interrupted{stored}", err=True)
+        return EXIT_INTERRUPTED
+
+
+async def _solve(
+    request: Request, on_event: Callable[[TraceEvent], None], show: Callable[[Solution], None]
+) -> Solution:
+    """Solve, and show the solution before the engine is stopped: stopping takes time that nobody has to wait for."""
+    from abaci.cli.loading import load_solver
+    from abaci.cli.talk import choose_talk
+    from abaci.traces.fold import fold_solution
+
+    talk = choose_talk(is_live_wanted=request.is_live_wanted)
+    events: list[TraceEvent] = []
+    async with AsyncExitStack() as stack:
+        async with talk.working("ready") as on_progress:
+            on_progress("loading abaci", None)
+            make_solver = await load_solver()
+            solver = await stack.enter_async_context(make_solver(request.settings, on_progress=on_progress))
+        async with talk.watching() as watch, aclosing(solver.stream(request.problem, request.options)) as stream:
+            async for event in stream:
+                on_event(event)
+                watch(event)
+                if event.is_stored:
+                    events.append(event)
+        solution = fold_solution(events)
+        show(solution)
+    return solution

@@ -1,0 +1,133 @@
+"""The command line as a whole, without starting anything: help, errors, exit codes, and what is imported when."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from abaci import __version__
+from abaci.cli import COMMANDS, cli
+from abaci.cli.command import Command, debug_option
+from abaci.cli.reference import render_reference
+from abaci.errors import AbaciError, BackendUnavailable, InvalidInput, ModelLoadError, RunNotFound, SandboxUnavailable
+
+REPOSITORY = Path(__file__).parents[3]
+ENGINES = {"torch", "vllm", "triton", "langgraph", "langchain_core", "openai"}
+SERVICES = {"fastapi", "starlette", "uvicorn", "redis", "docker", "aiosqlite", "httpx"}
+MATHEMATICS = {"numpy", "sympy", "scipy", "mpmath", "math_verify"}
+HEAVY = ENGINES | SERVICES | MATHEMATICS
+OWN_FACE = {"pydantic", "rich"}
+"""Needed by commands, but not by their list."""
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nimport json\nprint(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_importing_abaci_loads_nothing_heavy() -> None:
+    assert modules_after("import abaci").isdisjoint(HEAVY | OWN_FACE)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    loaded = modules_after("from abaci.cli import cli\ncli(['--help'], standalone_mode=False)")
+    assert loaded.isdisjoint(HEAVY | OWN_FACE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_loads_no_engine(name: str) -> None:
+    loaded = modules_after(f"from abaci.cli import cli\ncli([{name!r}, '--help'], standalone_mode=False)")
+    assert loaded.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_listed_summary_is_the_commands_own(name: str) -> None:
+    module, summary = COMMANDS[name]
+    command: click.Command = getattr(import_module(module), name)
+    assert (command.help or "").strip().partition("\n")[0] == summary
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(cli, ["--version"]).stdout == f"abaci, version {__version__}\n"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    result = CliRunner().invoke(cli, ["frobnicate"])
+    assert result.exit_code == 2
+    assert "No such command" in result.stderr
+
+
+def test_the_reference_page_is_up_to_date() -> None:
+    assert (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8") == render_reference()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidInput("no"), 2),
+        (ModelLoadError("no"), 2),
+        (RunNotFound("run_x"), 2),
+        (BackendUnavailable("no"), 1),
+        (SandboxUnavailable("no"), 1),
+        (AbaciError("no"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, AbaciError) else str(value),
+)
+def test_an_error_is_one_line_and_an_exit_code(error: AbaciError, code: int) -> None:
+    @click.command(cls=Command)
+    @debug_option
+    def fail() -> None:
+        raise error
+
+    result = CliRunner().invoke(fail)
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"abaci: {error}\n")
+
+
+def test_debug_shows_the_traceback() -> None:
+    @click.command(cls=Command)
+    @debug_option
+    def fail() -> None:
+        raise InvalidInput("no")
+
+    assert isinstance(CliRunner().invoke(fail, ["--debug"]).exception, InvalidInput)
+
+
+def test_an_interruption_exits_with_130() -> None:
+    @click.command(cls=Command)
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    assert CliRunner().invoke(stop).exit_code == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["solve"], "give either a QUESTION or --file"),
+        (["solve", "2+2?", "--samples", "0"], "'--samples'"),
+        (["solve", " "], "the question is empty"),
+        (["solve", "2+2?", "--style", "baroque"], "no prompt style 'baroque'"),
+        (["solve", "2+2?", "--model", "/nowhere/model"], "there is no model directory /nowhere/model"),
+        (["solve", "2+2?", "--server", "http://127.0.0.1:1/v1"], "Name it with --model"),
+        (["trace", "latest"], "'latest' is no run id"),
+        (["trace", "--limit", "0"], "--limit"),
+        (["grade", "/nowhere/pairs.jsonl"], "cannot read /nowhere/pairs.jsonl"),
+        (["vote", "x.jsonl", "--aggregator", "oracle"], "'oracle' is not"),
+        (["serve", "--port", "99999"], "--port"),
+    ],
+)
+def test_bad_input_is_refused_at_once(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABACI_CONFIG", "/nowhere/config.toml")
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
