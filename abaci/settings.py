@@ -23,6 +23,8 @@ from abaci.traces.config import SqliteTraceConfig, TraceConfig
 
 CONFIG_VARIABLE = "ABACI_CONFIG"
 BUNDLED_MODEL = Path(__file__).parent / "backend" / "nano"
+BUNDLED_KV_CACHE_BYTES = 128 << 20
+"""Room for more than 64 chains of the bundled model; vLLM's start clears it, so more would only take time."""
 
 
 class Settings(BaseSettings):
@@ -92,7 +94,7 @@ class Settings(BaseSettings):
                 "no model: name a model directory with --model or ABACI_MODEL, or an OpenAI-compatible server with "
                 "--server (ABACI_SERVER) and --model"
             )
-        return VllmConfig(model=str(BUNDLED_MODEL))
+        return VllmConfig(model=str(BUNDLED_MODEL), kv_cache_bytes=BUNDLED_KV_CACHE_BYTES)
 
 
 def config_file() -> Path:

@@ -258,7 +258,7 @@ class Solution(Value):
     duration_s: float = 0.0
     warnings: tuple[str, ...] = ()
     error: str | None = None
-    """Why the run failed, when `status` is `failed`."""
+    """Why the run failed or, where chains failed, why it abstained."""
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 # Read when torch is loaded, by whichever test comes first: the engine's threads must not spin on busy cores.
@@ -23,6 +24,9 @@ from abaci.backend.vllm import VllmBackend
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A slow machine is no failed property.
+    settings.register_profile("abaci", deadline=None)
+    settings.load_profile("abaci")
     # The engine's libraries warn about each other, from threads that no test owns.
     for module in ("vllm", "torch", "transformers", "compressed_tensors", "huggingface_hub", "importlib._bootstrap"):
         config.addinivalue_line("filterwarnings", f"ignore:::{module}")

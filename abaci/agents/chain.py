@@ -95,6 +95,7 @@ class ChainRunner:
                 )
                 end = await self.graph.ainvoke(
                     {"transcript": dialogue.begin(problem.question)},
+                    output_keys=["stop_reason"],
                     config={"recursion_limit": 4 + MAX_SUPERSTEPS_PER_ROUND * self.scope.budget.rounds},
                     context=services,
                 )

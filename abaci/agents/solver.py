@@ -207,7 +207,7 @@ class _Run:
         # Each sampling round is three supersteps, and each starts at least one chain.
         most_steps = 4 + 3 * options.budget.samples
         graph = self._solver.solve_graph
-        await graph.ainvoke(state, config={"recursion_limit": most_steps}, context=context)
+        await graph.ainvoke(state, {"recursion_limit": most_steps}, context=context, output_keys=["is_decided"])
         return _judge(context.ballot)
 
     async def _close_trace(self, finished: RunFinished) -> None:
@@ -242,10 +242,10 @@ class _Comparison:
 def _judge(ballot: Ballot) -> tuple[RunStatus, str | None]:
     if isinstance(ballot.decision, Decided) and ballot.decision.answer is not None:
         return RunStatus.SOLVED, None
-    if all(trajectory.stop_reason is StopReason.ERROR for trajectory in ballot.finished):
-        reasons = dict.fromkeys(trajectory.error or "" for trajectory in ballot.finished)
-        return RunStatus.FAILED, "every chain failed: " + "; ".join(reasons)
-    return RunStatus.ABSTAINED, None
+    reasons = "; ".join(dict.fromkeys(chain.error for chain in ballot.finished if chain.error is not None))
+    if all(chain.stop_reason is StopReason.ERROR for chain in ballot.finished):
+        return RunStatus.FAILED, f"every chain failed: {reasons}"
+    return RunStatus.ABSTAINED, reasons or None
 
 
 def _as_problem(problem: Problem | str) -> Problem:

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from abaci.backend.base import (
-    ChatMessage,
     ChatPrompt,
     FinishReason,
     GenerateRequest,
     SampleFinished,
     TokenDelta,
     ToolCall,
-    ToolSpec,
 )
+from abaci.backend.chat_json import message_json, tool_json
 from abaci.errors import BackendError, BackendRejected, BackendUnavailable
 from abaci.types import Usage
 
@@ -45,9 +44,9 @@ def request_body(request: GenerateRequest, model: str, dialect: Dialect, max_tok
         dialect.token_limit: max_tokens,
     }
     if isinstance(request.prompt, ChatPrompt):
-        body["messages"] = [_message(message) for message in request.prompt.messages]
+        body["messages"] = [message_json(message) for message in request.prompt.messages]
         if request.prompt.tools:
-            body["tools"] = [_tool(tool) for tool in request.prompt.tools]
+            body["tools"] = [tool_json(tool) for tool in request.prompt.tools]
         if request.is_logprobs_wanted:
             body["logprobs"] = True
     else:
@@ -66,23 +65,6 @@ def request_body(request: GenerateRequest, model: str, dialect: Dialect, max_tok
         if dialect.has_stop_in_text:
             body["extra_body"] = {"include_stop_str_in_output": True}
     return body
-
-
-def _message(message: ChatMessage) -> dict[str, Any]:
-    entry: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        entry["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        entry["tool_call_id"] = message.tool_call_id
-    return entry
-
-
-def _tool(tool: ToolSpec) -> dict[str, Any]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return {"type": "function", "function": function}
 
 
 @dataclass(slots=True)

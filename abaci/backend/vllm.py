@@ -17,7 +17,6 @@ from typing import Any, Self
 
 from abaci.backend.base import (
     BackendInfo,
-    ChatMessage,
     ChatPrompt,
     FinishReason,
     GenerateEvent,
@@ -25,6 +24,7 @@ from abaci.backend.base import (
     SampleFinished,
     TokenDelta,
 )
+from abaci.backend.chat_json import message_json, tool_json
 from abaci.backend.config import VllmConfig
 from abaci.backend.model_files import local_model_directory, require_hub_model
 from abaci.backend.own_thread import OwnThread
@@ -249,10 +249,10 @@ def _render_chat(tokenizer: Any, prompt: ChatPrompt) -> tuple[int, ...]:
 
     if not getattr(tokenizer, "chat_template", None):
         raise BackendRejected("this model has no chat template: give it a TextPrompt")
-    tools = [{"type": "function", "function": tool.model_dump(mode="json")} for tool in prompt.tools]
+    tools = [tool_json(tool) for tool in prompt.tools]
     try:
         text = tokenizer.apply_chat_template(
-            [_as_dict(message) for message in prompt.messages],
+            [message_json(message) for message in prompt.messages],
             tools=tools or None,
             add_generation_prompt=True,
             tokenize=False,
@@ -261,16 +261,3 @@ def _render_chat(tokenizer: Any, prompt: ChatPrompt) -> tuple[int, ...]:
         raise BackendRejected(f"the model's chat template refuses the conversation: {error}") from error
     # The template writes the leading special tokens itself.
     return tuple(tokenizer.encode(text, add_special_tokens=False))
-
-
-def _as_dict(message: ChatMessage) -> dict[str, Any]:
-    """A message as chat templates expect it."""
-    entry: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        entry["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-    if message.tool_call_id is not None:
-        entry["tool_call_id"] = message.tool_call_id
-    return entry

@@ -68,9 +68,10 @@ def main() -> None:
     try:
         cli(prog_name="abaci")
     except SystemExit as end:
-        if end.code == EXIT_INTERRUPTED:
-            # A thread that was left behind in an engine's native code would abort the end of the interpreter.
+        # After an interrupt, a thread left behind in an engine's native code would abort the end of the interpreter;
+        # and with an engine loaded, that end takes seconds, though everything of ours is closed by now.
+        if end.code == EXIT_INTERRUPTED or "torch" in sys.modules:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(EXIT_INTERRUPTED)
+            os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
         raise
