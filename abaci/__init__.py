@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from abaci.agents.options import SolveOptions
     from abaci.app import Solver
     from abaci.client import AsyncClient, Client
-    from abaci.errors import AbaciError
+    from abaci.errors import AbaciError, InvalidInput
     from abaci.settings import Settings
     from abaci.traces.fold import fold_solution
     from abaci.types import Budget, Problem, Sampling, Solution, TraceEvent, Trajectory
@@ -29,6 +29,7 @@ _HOMES = {
     "AsyncClient": "abaci.client",
     "Budget": "abaci.types",
     "Client": "abaci.client",
+    "InvalidInput": "abaci.errors",
     "Problem": "abaci.types",
     "Sampling": "abaci.types",
     "Settings": "abaci.settings",
@@ -45,6 +46,7 @@ __all__ = [
     "AsyncClient",
     "Budget",
     "Client",
+    "InvalidInput",
     "Problem",
     "Sampling",
     "Settings",

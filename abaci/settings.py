@@ -73,6 +73,11 @@ class Settings(BaseSettings):
         """Arguments, then environment, then the TOML file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
 
+    @property
+    def is_bundled_model_used(self) -> bool:
+        """Whether nothing names a model, so that the bundled one is used."""
+        return self.backend is None and self.server is None and self.model is None
+
     def choose_backend(self) -> BackendConfig:
         """The backend that these settings ask for: `backend`, else `server` and `model`, else the bundled model.
 

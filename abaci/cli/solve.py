@@ -20,6 +20,11 @@ from abaci.errors import InvalidInput
 from abaci.settings import Settings
 from abaci.types import MAX_QUESTION_CHARS, Problem, Solution, TraceEvent
 
+BUNDLED_MODEL_NOTE: Final = (
+    "Solving with the small bundled model, which is for trying abaci out and knows simple problems only. "
+    "Name a real one with --model DIR, or with --server URL --model NAME."
+)
+
 MAX_BYTES_PER_CHAR: Final = 4
 """Of UTF-8."""
 
@@ -149,12 +154,14 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _preload(settings: Settings) -> None:
-    """Begin the engine's imports, the slowest part of the start, before our own.
+    """Begin the engine's imports, the slowest part of the start, before our own; name the model if it is ours.
 
     Raises:
         SettingsError, ModelLoadError: there is no such model; told at once.
     """
     backend = settings.choose_backend()
+    if settings.is_bundled_model_used:
+        click.echo(BUNDLED_MODEL_NOTE, err=True)
     if isinstance(backend, VllmConfig):
         from abaci.backend.model_files import local_model_directory
         from abaci.backend.vllm_environment import preload
