@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: solve test check serve lock clean help
+.PHONY: solve test check serve train evaluate lock clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +15,14 @@ UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecod
 # Where no local wheel offers the CPU build of torch, uv fetches it from PyTorch's own index.
 CPU_TORCH := $(if $(wildcard $(addsuffix /torch-*cpu*.whl,$(UV_FIND_LINKS))),,--torch-backend=cpu)
 HAS_CUDA := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -c GPU)
-PROBLEM ?= A farmer has 17 sheep and buys 3 times as many. He then sells 20 of them. How many sheep does he have now?
+ifeq ($(HAS_CUDA),)
+RUNTIME := cpu
+else ifeq ($(HAS_CUDA),0)
+RUNTIME := cpu
+else
+RUNTIME := gpu
+endif
+PROBLEM ?= What is the derivative of x^3 - 4x at x = 2?
 
 help:  ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -37,6 +44,12 @@ check: $(VENV)/.dev  ## Everything CI checks: format, lint, types, layers, tests
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory test
 
+train: $(VENV)/.runtime  ## Train the bundled model again (resumable); writes to build/training.
+	$(BIN)/python -m training.train --config training/configs/$(RUNTIME).toml
+
+evaluate: $(VENV)/.runtime  ## Measure the bundled model on held-out problems, SVAMP and GSM8K.
+	$(BIN)/python -m training.evaluate
+
 COMPILE := pip compile --quiet --no-header --python-version 3.11 --extra docker --extra redis --extra serve --extra eval
 CPU_PINS := --overrides requirements/overrides.txt --extra cpu pyproject.toml requirements/torch-cpu.txt
 
@@ -51,13 +64,6 @@ $(VENV)/.uv:
 	$(BIN)/python -m pip install --quiet uv==0.13.8
 	@touch $@
 
-ifeq ($(HAS_CUDA),)
-RUNTIME := cpu
-else ifeq ($(HAS_CUDA),0)
-RUNTIME := cpu
-else
-RUNTIME := gpu
-endif
 
 $(VENV)/.runtime: requirements/$(RUNTIME).txt pyproject.toml | $(VENV)/.uv
 	@echo "Setting up abaci for $(RUNTIME) in $(VENV) (a few minutes the first time) …" >&2

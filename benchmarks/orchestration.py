@@ -46,7 +46,9 @@ WARM_UPS = 2
 class BareChain:
     """The `tora` graph as a loop."""
 
-    async def ainvoke(self, state: dict[str, Any], config: object, context: tora.ChainServices) -> dict[str, Any]:
+    async def ainvoke(
+        self, state: dict[str, Any], config: object, *, context: tora.ChainServices, output_keys: object
+    ) -> Any:
         """Run one chain."""
         runtime: Any = SimpleNamespace(context=context)
         while True:
@@ -62,7 +64,9 @@ class BareChain:
 class BareSolve:
     """The `solve` graph as a loop over task groups."""
 
-    async def ainvoke(self, state: dict[str, Any], config: object, context: solve.SolveServices) -> dict[str, Any]:
+    async def ainvoke(
+        self, state: dict[str, Any], config: object, *, context: solve.SolveServices, output_keys: object
+    ) -> Any:
         """Run one problem."""
         runtime: Any = SimpleNamespace(context=context)
         while not state.get("is_decided"):

@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
@@ -24,6 +25,8 @@ from abaci.errors import ModelLoadError
 
 _ENGINE_MODULES = ("vllm.engine.arg_utils", "vllm.sampling_params", "vllm.inputs.engine", "vllm.model_executor.models")
 _NOISY_MODULES = r"(vllm|torch|transformers)(\.|$)"
+_AUDIO_MODULES = ("scipy.signal",)
+"""What vLLM imports, where it is there, for models that listen; nearly a second, and abaci's models read."""
 _DRIVER_MODULES = {"inprocess": "vllm.v1.engine.llm_engine", "async": "vllm.v1.engine.async_llm"}
 
 
@@ -100,7 +103,7 @@ def import_engine(config: VllmConfig) -> None:
         ModelLoadError: the installation is broken.
     """
     try:
-        with _lasting_objects():
+        with _lasting_objects(), _absent(*_AUDIO_MODULES):
             for module in (*_ENGINE_MODULES, _DRIVER_MODULES[config.engine]):
                 importlib.import_module(module)
         # Its watchdog thread, for progress bars that nobody sees, would outlive the engine.
@@ -126,6 +129,19 @@ def _lasting_objects() -> Iterator[None]:
         if was_enabled:
             gc.enable()
         gc.freeze()
+
+
+@contextlib.contextmanager
+def _absent(*modules: str) -> Iterator[None]:
+    """Importing one of `modules` inside is an ImportError, unless it was imported before."""
+    hidden = [name for name in modules if name not in sys.modules]
+    # None is how the import system notes that a module is not there.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
 
 
 def preload(config: VllmConfig) -> None:

@@ -21,7 +21,7 @@ from abaci.settings import Settings
 from abaci.types import MAX_QUESTION_CHARS, Problem, Solution, TraceEvent
 
 BUNDLED_MODEL_NOTE: Final = (
-    "Solving with the small bundled model, which is for trying abaci out and knows simple problems only. "
+    "Solving with the small bundled model, made for trying abaci out: it knows simple problems and is often wrong. "
     "Name a real one with --model DIR, or with --server URL --model NAME."
 )
 

@@ -1,0 +1,1 @@
+"""How the bundled model was made: problem generator, tokenizer, training, evaluation, export."""

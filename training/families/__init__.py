@@ -1,0 +1,39 @@
+"""All problem families; importing this package registers them in `training.problem.FAMILIES`."""
+
+from __future__ import annotations
+
+from training.families import (
+    algebra,
+    arithmetic,
+    calculus,
+    combinatorics,
+    direct,
+    functions,
+    geometry,
+    matrices,
+    number_theory,
+    statistics,
+    stories_change,
+    stories_groups,
+    stories_money,
+    stories_rates,
+)
+from training.problem import FAMILIES
+
+__all__ = [
+    "FAMILIES",
+    "algebra",
+    "arithmetic",
+    "calculus",
+    "combinatorics",
+    "direct",
+    "functions",
+    "geometry",
+    "matrices",
+    "number_theory",
+    "statistics",
+    "stories_change",
+    "stories_groups",
+    "stories_money",
+    "stories_rates",
+]

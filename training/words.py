@@ -1,0 +1,143 @@
+# ruff: noqa: SIM905 - lists of words read best as running text
+"""Names, things and number words for stories. Nonsense words are mixed in so that a model learns to read past names."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+SHE = """Mia Anna Sara Lily Emma Nina Rosa Clara Julia Maria Ella Grace Amy Kate Laura Alice Zoe Ruth Hannah Sophie
+Priya Mei Fatima Aisha Yuki Ingrid Olga Carmen Leila Nadia Tina Jane Betty Carol Diana Ivy Molly Paula Rachel Susan
+Wendy Natalie Megan Jill Haley Bella Cindy Donna Elena Fiona Gina Helen Irene Joan Kelly Linda Mary Nora Olivia Pam
+Marta Tanya Vera Lucy Abby Debby Jessica Danielle Sandra Robyn Allison Melissa Brenda Kylie Rebecca Katie
+Emily""".split()
+HE = """Tom Ben Sam Leo Max Omar Ivan Paul Mark John Peter James David Adam Luke Noah Jack Alex Carl Dan Eric Frank
+George Henry Ian Kevin Liam Mike Nick Oscar Rob Steve Tim Victor Will Ali Ahmed Chen Diego Hugo Jamal Kenji Mateo Raj
+Sven Tariq Yusuf Bob Joe Jerry Edward Bobby Randy Haruto Josh Ryan Jake Matt Todd Walter Zach Brian Chris Greg
+Harry Jason Kyle Larry Martin Nathan Patrick Roger Scott Terry Vincent Andrew Bill Philip Lewis Faye Dennis""".split()
+THINGS = """apples oranges pencils books marbles stickers cookies candies balloons stamps coins cards shells
+toys eggs bananas flowers cakes bottles cups pens balls tickets photos chairs plates bricks beads buttons
+peaches pears grapes lemons muffins cupcakes crayons markers notebooks magazines games dolls blocks
+rocks seeds trees roses tulips fish birds rabbits chickens cows sheep horses ducks dogs cats bees shirts hats
+socks gloves ties jackets dresses skirts scarves pages letters envelopes posters badges ribbons candles lamps
+sandwiches pizzas pies donuts carrots potatoes tomatoes onions cabbages melons pumpkins cherries strawberries
+nuts chocolates lollipops bagels rolls loaves spoons forks knives bowls jars boxes bags baskets keys rings
+necklaces bracelets dvds videos songs paintings drawings stones sticks leaves ladybugs frogs turtles
+tennis_balls baseball_cards toy_cars video_games paper_clips gift_cards comic_books trading_cards light_bulbs
+paper_planes water_bottles red_marbles blue_marbles green_apples glass_beads hair_clips bus_tickets""".split()
+PLACES = "pond farm garden shop box library class basket bus park drawer room kitchen forest zoo jar tank shelf".split()
+_SYLLABLES = (
+    "ba bo da del fi fo gu ka ki la lo ma mi na no pa pi ra ri sa so ta to va vi wo za zo tri gra plo sne".split()
+)
+_UNITS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen""".split()
+_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in a story."""
+
+    name: str
+    he: str
+    his: str
+    him: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something countable: plural by default, `one` for a single one."""
+
+    many: str
+    one: str
+
+    def __str__(self) -> str:
+        return self.many
+
+
+def invented(rng: random.Random) -> str:
+    """A pronounceable word that no language has."""
+    return "".join(rng.choices(_SYLLABLES, k=rng.choice([2, 2, 3]))) + rng.choice(["", "", "n", "r", "l"])
+
+
+def people(rng: random.Random, count: int) -> list[Person]:
+    """Different persons."""
+    result: dict[str, Person] = {}
+    while len(result) < count:
+        is_she = rng.random() < 0.5
+        name = rng.choice(SHE if is_she else HE)
+        if rng.random() < 0.08:
+            name = invented(rng).capitalize()
+        result[name] = Person(name, *(("she", "her", "her") if is_she else ("he", "his", "him")))
+    return list(result.values())
+
+
+def things(rng: random.Random, count: int) -> list[Thing]:
+    """Different countable things."""
+    result: dict[str, Thing] = {}
+    while len(result) < count:
+        many = rng.choice(THINGS).replace("_", " ")
+        if rng.random() < 0.08:
+            many = invented(rng) + "s"
+        result[many] = Thing(many, singular(many))
+    return list(result.values())
+
+
+def singular(many: str) -> str:
+    """The singular of a plural from `THINGS`."""
+    if many in {"fish", "sheep"}:
+        return many
+    for ending, single in (
+        ("leaves", "leaf"), ("knives", "knife"), ("loaves", "loaf"), ("scarves", "scarf"), ("ties", "tie"),
+        ("pies", "pie"), ("cookies", "cookie"), ("ies", "y"), ("shes", "sh"), ("ches", "ch"), ("tatoes", "tato"),
+        ("matoes", "mato"), ("sses", "ss"), ("xes", "x"), ("s", ""),
+    ):  # fmt: skip
+        if many.endswith(ending):
+            return many[: -len(ending)] + single
+    return many
+
+
+def number_word(value: int) -> str:
+    """English for 0 to 999."""
+    if value < 20:
+        return _UNITS[value]
+    if value < 100:
+        tens, units = divmod(value, 10)
+        return _TENS[tens] + (f"-{_UNITS[units]}" if units else "")
+    hundreds, rest = divmod(value, 100)
+    return f"{_UNITS[hundreds]} hundred" + (f" and {number_word(rest)}" if rest else "")
+
+
+def spoken(rng: random.Random, value: int) -> str:
+    """`value` as a story writes it: digits mostly, small numbers also in words, thousands also with a comma."""
+    if 2 <= value <= 12 and rng.random() < 0.2:
+        return number_word(value)
+    if 13 <= value < 100 and rng.random() < 0.03:
+        return number_word(value)
+    if value >= 1000 and rng.random() < 0.4:
+        return f"{value:,}"
+    return str(value)
+
+
+TIMES_WORDS = {2: "twice", 3: "three times", 4: "four times", 5: "five times", 6: "six times"}
+"""How a story says a small factor."""
+ORDINALS = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", 6: "sixth", 7: "seventh"}
+"""Ordinal words."""
+
+
+def times(rng: random.Random, factor: int) -> str:
+    """`factor` as `twice`, `three times` or `3 times`."""
+    if factor in TIMES_WORDS and rng.random() < 0.7:
+        return TIMES_WORDS[factor]
+    return f"{factor} times"
+
+
+def ordinal(rng: random.Random, place: int) -> str:
+    """`place` as `seventh` or `7th`."""
+    if place in ORDINALS and rng.random() < 0.5:
+        return ORDINALS[place]
+    suffix = "th" if 10 <= place % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{suffix}"
