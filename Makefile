@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 # uv reads its own variable only; pip's is honoured too, so that one set of local wheels serves both.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The system's certificates, as for pip: behind a company's proxy there are no others.
+export UV_SYSTEM_CERTS ?= true
 UV := $(BIN)/uv
 # The pins are complete: without --no-deps vLLM's own wishes would bring back the CUDA builds left out of them.
 UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps
