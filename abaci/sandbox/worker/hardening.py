@@ -18,6 +18,7 @@ MAX_DESCRIPTORS = 64
 
 _CLONE_NEWUSER, _CLONE_NEWNS = 0x10000000, 0x00020000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
+_MS_BIND, _MS_REC = 0x1000, 0x4000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 1, 4, 24, 38, 47
 _CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -62,7 +63,7 @@ def lock_up(confinement: Confinement) -> None:
     if confinement.user is not None:
         change_user(confinement.user)
     if confinement.has_namespaces:
-        _own_namespaces()
+        _own_namespaces(confinement.read_paths)
     _limit_resources()
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
     drop_capabilities()
@@ -117,7 +118,7 @@ def drop_capabilities() -> None:
     _check(_libc.capset(header, none), "capset")
 
 
-def _own_namespaces() -> None:
+def _own_namespaces(read_paths: tuple[str, ...]) -> None:
     """A user and a mount namespace for this process alone (the fork made its pid namespace), and a scratch /tmp."""
     user, group = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
@@ -125,9 +126,34 @@ def _own_namespaces() -> None:
         with open(f"/proc/self/{path}", "w", encoding="ascii") as file:
             file.write(text)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    hidden = _below_scratch(read_paths)
     _mount("/tmp", flags, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=700")
+    for path, descriptor in hidden:
+        _show_again(path, descriptor)
     _mount("/proc", flags | _MS_RDONLY, "size=4096,nr_inodes=2,mode=555")
     os.chdir("/tmp")
+
+
+def _below_scratch(read_paths: tuple[str, ...]) -> list[tuple[str, int]]:
+    """Libraries that the scratch `/tmp` would hide (abaci is installed below `/tmp`), with a descriptor of each."""
+    outermost: list[str] = []
+    for path in sorted(os.path.realpath(path) for path in read_paths if os.path.exists(path)):
+        is_covered = any(path == other or path.startswith(f"{other}/") for other in outermost)
+        if path.startswith("/tmp/") and not is_covered:
+            outermost.append(path)
+    return [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in outermost]
+
+
+def _show_again(path: str, descriptor: int) -> None:
+    """Mount what `descriptor` holds at `path`; it stays read-only, as bubblewrap mounted it."""
+    if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    source = f"/proc/self/fd/{descriptor}".encode()
+    _check(_libc.mount(source, path.encode(), None, ctypes.c_ulong(_MS_BIND | _MS_REC), None), f"mount {path}")
+    os.close(descriptor)
 
 
 def _limit_resources() -> None:
