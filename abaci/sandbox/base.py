@@ -49,7 +49,7 @@ class Limits(Value):
     output_bytes: int = Field(default=64 * 1024, ge=256)
     """Bytes of standard output and error kept."""
     memory_bytes: int = Field(default=1 << 30, ge=64 << 20)
-    """Bytes of memory of the session's process; fixed when the session starts, so the first program's value counts."""
+    """Bytes beyond the preloaded libraries; fixed when the session starts, so the first program's value counts."""
 
 
 DEFAULT_LIMITS = Limits()
