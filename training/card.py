@@ -78,6 +78,7 @@ def _how(facts: dict[str, Any]) -> list[str]:
         f" {recipe['threads']} shared CPU cores; Muon for matrices, AdamW for the rest."
         if recipe["device"] == "cpu"
         else f"- {data['steps']} steps, {data['seen_tokens'] / 1e6:.2f} million tokens seen, {data['seconds'] / 60:.0f} minutes.",
+        *(f"- {remark}" for remark in data.get("remarks", ())),
         "",
     ]
 

@@ -92,11 +92,11 @@ class Run:
         torch.save(state, partial)
         partial.replace(self.path)
 
-    def update(self, ids: torch.Tensor, weights: torch.Tensor, loss_of: object) -> float:
+    def update(self, ids: torch.Tensor, weights: torch.Tensor) -> float:
         """One optimizer step; the loss before it."""
         factor = self.recipe.schedule.factor(self.step)
-        with torch.autocast("cuda", dtype=torch.bfloat16, enabled=self.recipe.device == "cuda"):
-            loss: torch.Tensor = loss_of(ids, weights)  # type: ignore[operator]
+        with torch.autocast(self.recipe.device, dtype=torch.bfloat16):
+            loss = self.model.loss(ids, weights)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.schedule.clip)
         for each in self.optimizers:
@@ -110,7 +110,9 @@ class Run:
 def train(recipe: Recipe, folder: Path, data: Prepared) -> Run:
     """Run to the last step, with a progress line every few seconds and checkpoints."""
     run = Run(recipe, folder)
-    loss_of = torch.compile(run.model.loss, dynamic=True) if recipe.is_compiled else run.model.loss
+    if recipe.is_compiled:
+        # The loss itself picks its rows by their weights: a graph break.
+        run.model.hidden = torch.compile(run.model.hidden, dynamic=True)  # type: ignore[method-assign]
     pad = data.tokenizer.token_to_id(PAD)
     plan = recipe.schedule
     source = batches.stream(data.rows, plan.batch_tokens, recipe.seed, run.step)
@@ -121,7 +123,7 @@ def train(recipe: Recipe, folder: Path, data: Prepared) -> Run:
         began = time.monotonic()
         epoch, chosen = next(source)
         ids, weights = batches.tensors(data.rows, chosen, pad, with_prompt=run.step < plan.prompt_steps)
-        loss = run.update(ids.to(recipe.device), weights.to(recipe.device), loss_of)
+        loss = run.update(ids.to(recipe.device), weights.to(recipe.device))
         average = loss if not average else 0.95 * average + 0.05 * loss
         real = sum(len(data.rows[i].ids) for i in chosen)
         run.step += 1
