@@ -75,7 +75,7 @@ def _how(facts: dict[str, Any]) -> list[str]:
         "- No training question shares 8 consecutive words with a question of GSM8K test, GSM-Hard, SVAMP, MATH test, MATH-500,"
         " AIME 2024, AMC 2023, OlympiadBench or Minerva Math.",
         f"- {data['steps']} steps, {data['seen_tokens'] / 1e6:.2f} million tokens seen, {data['seconds'] / 60:.0f} minutes on"
-        f" {recipe['threads']} shared CPU cores; Muon for matrices, AdamW for the rest."
+        f" {_cores(recipe['threads'])}; Muon for matrices, AdamW for the rest."
         if recipe["device"] == "cpu"
         else f"- {data['steps']} steps, {data['seen_tokens'] / 1e6:.2f} million tokens seen, {data['seconds'] / 60:.0f} minutes.",
         *(f"- {remark}" for remark in data.get("remarks", ())),
@@ -104,6 +104,10 @@ def _measured(figures: dict[str, Any] | None) -> list[str]:
             f" {row['pass@1 without executor']:.1%} |"
         )
     return lines
+
+
+def _cores(count: int) -> str:
+    return "one CPU core" if count == 1 else f"{count} CPU cores"
 
 
 def _parameters(sizes: dict[str, int]) -> int:

@@ -78,7 +78,7 @@ async def _solve_batch(loaded: Loaded, batch: list[Chain], sandbox: Sandbox | No
             return
         ids = [loaded.tokenizer.encode(prompt(c.question) + c.text).ids for c in active]
         draw = Decoding(decoding.temperature, decoding.max_tokens, stops, decoding.seed + 1000 * round_)
-        for chain, new in zip(active, complete(loaded, ids, draw), strict=True):
+        for chain, new in zip(active, await asyncio.to_thread(complete, loaded, ids, draw), strict=True):
             chain.text += loaded.tokenizer.decode(new, skip_special_tokens=False)
         waiting = []
         for chain in active:

@@ -10,11 +10,16 @@ SHE = """Mia Anna Sara Lily Emma Nina Rosa Clara Julia Maria Ella Grace Amy Kate
 Priya Mei Fatima Aisha Yuki Ingrid Olga Carmen Leila Nadia Tina Jane Betty Carol Diana Ivy Molly Paula Rachel Susan
 Wendy Natalie Megan Jill Haley Bella Cindy Donna Elena Fiona Gina Helen Irene Joan Kelly Linda Mary Nora Olivia Pam
 Marta Tanya Vera Lucy Abby Debby Jessica Danielle Sandra Robyn Allison Melissa Brenda Kylie Rebecca Katie
-Emily""".split()
+Emily Chloe Eva Sofia Layla Mandy Sheila Tracy Gwen Nancy Heather Audrey Bianca Camila Esther Freya Holly Isabel
+Kim Lena Monica Paige Stella Tara Valeria Whitney Yara Ximena Amara Noor""".split()
 HE = """Tom Ben Sam Leo Max Omar Ivan Paul Mark John Peter James David Adam Luke Noah Jack Alex Carl Dan Eric Frank
 George Henry Ian Kevin Liam Mike Nick Oscar Rob Steve Tim Victor Will Ali Ahmed Chen Diego Hugo Jamal Kenji Mateo Raj
 Sven Tariq Yusuf Bob Joe Jerry Edward Bobby Randy Haruto Josh Ryan Jake Matt Todd Walter Zach Brian Chris Greg
-Harry Jason Kyle Larry Martin Nathan Patrick Roger Scott Terry Vincent Andrew Bill Philip Lewis Faye Dennis""".split()
+Harry Jason Kyle Larry Martin Nathan Patrick Roger Scott Terry Vincent Andrew Bill Philip Lewis Faye Dennis
+Aaron Abel Blake Caleb Connor Derek Elias Felix Gary Isaac Julian Keith Logan Marcus Neil Owen Pedro Ralph Simon
+Travis Wayne Xavier Zane Kofi Arjun Emeka""".split()
+TITLED_SHE = "Mrs._Hill Mrs._Lee Ms._Carter Ms._Rossi Aunt_Rose Grandma".split()
+TITLED_HE = "Mr._Brown Mr._Singh Mr._Costa Coach_Reed Uncle_Bert Grandpa".split()
 THINGS = """apples oranges pencils books marbles stickers cookies candies balloons stamps coins cards shells
 toys eggs bananas flowers cakes bottles cups pens balls tickets photos chairs plates bricks beads buttons
 peaches pears grapes lemons muffins cupcakes crayons markers notebooks magazines games dolls blocks
@@ -26,6 +31,32 @@ necklaces bracelets dvds videos songs paintings drawings stones sticks leaves la
 tennis_balls baseball_cards toy_cars video_games paper_clips gift_cards comic_books trading_cards light_bulbs
 paper_planes water_bottles red_marbles blue_marbles green_apples glass_beads hair_clips bus_tickets""".split()
 PLACES = "pond farm garden shop box library class basket bus park drawer room kitchen forest zoo jar tank shelf".split()
+KINDS: dict[str, list[str]] = {
+    "foods": """apples oranges bananas cookies sandwiches muffins dumplings pancakes waffles tacos burritos pretzels
+    crackers raisins almonds walnuts olives plums figs apricots mangos kiwis radishes cucumbers peppers pickles
+    meatballs pastries croissants doughnuts brownies tarts gummy_bears cherries grapes strawberries chocolates
+    candies hot_dogs cereal_bars egg_rolls pears peaches lemons dates biscuits blueberries slices_of_pizza""".split(),
+    "collectibles": """stamps coins marbles stickers seashells cards bottle_caps postcards buttons badges pebbles
+    crystals fossils feathers toy_cars comic_books action_figures figurines puzzles beads medals key_chains magnets
+    rubber_bands board_games baseball_cards arrowheads toy_trains model_planes wristbands""".split(),
+    "supplies": """pencils pens crayons markers notebooks erasers folders rulers paper_clips glue_sticks index_cards
+    paintbrushes envelopes thumbtacks sticky_notes binders staplers workbooks textbooks chalk_pieces""".split(),
+    "animals": """ducks rabbits cows horses goats sheep pigs hens turkeys parrots pigeons squirrels deer monkeys
+    penguins turtles frogs beetles butterflies dolphins owls kittens puppies hamsters lizards crickets swans sparrows
+    seagulls crabs snails ants foxes lambs ponies camels zebras""".split(),
+    "plants": """tulips roses daisies sunflowers tomato_plants seedlings lilies pine_trees palm_trees rose_bushes
+    vines shrubs saplings orchids oak_trees bean_plants cabbages pumpkins apple_trees lettuces violets""".split(),
+    "clothes": """shirts hats scarves jackets sweaters dresses skirts caps coats belts t-shirts aprons blankets pillows
+    towels costumes vests raincoats headbands uniforms""".split(),
+    "goods": """lamps kites backpacks umbrellas clocks vases mugs basketballs helmets skateboards tents chairs radios
+    candles paintings teapots flashlights puzzles footballs frisbees picture_frames lunch_boxes dolls
+    phone_cases yo-yos soap_bars toothbrushes cushions watches calculators bracelets necklaces""".split(),
+    "exercises": """push-ups sit-ups squats jumping_jacks laps pull-ups crunches lunges burpees cartwheels
+    jump_rope_skips""".split(),
+}
+"""Plurals by kind, for stories in which only things of that kind make sense."""
+THINGS += [thing for kind in ("foods", "collectibles", "supplies", "animals", "plants", "clothes", "goods")
+           for thing in KINDS[kind] if thing not in THINGS]  # fmt: skip
 _SYLLABLES = (
     "ba bo da del fi fo gu ka ki la lo ma mi na no pa pi ra ri sa so ta to va vi wo za zo tri gra plo sne".split()
 )
@@ -71,6 +102,8 @@ def people(rng: random.Random, count: int) -> list[Person]:
         name = rng.choice(SHE if is_she else HE)
         if rng.random() < 0.08:
             name = invented(rng).capitalize()
+        elif rng.random() < 0.06:
+            name = rng.choice(TITLED_SHE if is_she else TITLED_HE).replace("_", " ")
         result[name] = Person(name, *(("she", "her", "her") if is_she else ("he", "his", "him")))
     return list(result.values())
 
@@ -86,14 +119,23 @@ def things(rng: random.Random, count: int) -> list[Thing]:
     return list(result.values())
 
 
+def of_kind(rng: random.Random, kind: str, count: int) -> list[Thing]:
+    """Different things of one kind. Raises `KeyError` for a kind that is not in `KINDS`."""
+    drawn = rng.sample(KINDS[kind], count)
+    return [Thing(many, singular(many)) for many in (name.replace("_", " ") for name in drawn)]
+
+
 def singular(many: str) -> str:
     """The singular of a plural from `THINGS`."""
-    if many in {"fish", "sheep"}:
+    if many in {"fish", "sheep", "deer"}:
         return many
+    if many.startswith("slices of"):
+        return many.replace("slices", "slice", 1)
     for ending, single in (
-        ("leaves", "leaf"), ("knives", "knife"), ("loaves", "loaf"), ("scarves", "scarf"), ("ties", "tie"),
-        ("pies", "pie"), ("cookies", "cookie"), ("ies", "y"), ("shes", "sh"), ("ches", "ch"), ("tatoes", "tato"),
-        ("matoes", "mato"), ("sses", "ss"), ("xes", "x"), ("s", ""),
+        ("leaves", "leaf"), ("knives", "knife"), ("loaves", "loaf"), ("scarves", "scarf"), ("shelves", "shelf"),
+        ("ties", "tie"), ("puppies", "puppy"), ("pies", "pie"), ("cookies", "cookie"), ("brownies", "brownie"),
+        ("movies", "movie"), ("ies", "y"), ("shes", "sh"), ("ches", "ch"), ("tatoes", "tato"), ("matoes", "mato"),
+        ("sses", "ss"), ("xes", "x"), ("s", ""),
     ):  # fmt: skip
         if many.endswith(ending):
             return many[: -len(ending)] + single

@@ -13,10 +13,14 @@ from training.families import (
     matrices,
     number_theory,
     statistics,
+    stories_belongings,
     stories_change,
+    stories_crowds,
     stories_groups,
+    stories_measures,
     stories_money,
     stories_rates,
+    stories_shopping,
 )
 from training.problem import FAMILIES
 
@@ -32,8 +36,12 @@ __all__ = [
     "matrices",
     "number_theory",
     "statistics",
+    "stories_belongings",
     "stories_change",
+    "stories_crowds",
     "stories_groups",
+    "stories_measures",
     "stories_money",
     "stories_rates",
+    "stories_shopping",
 ]

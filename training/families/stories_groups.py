@@ -143,6 +143,8 @@ def change_then_share(d: Draft) -> None:
     up = t < n * m
     d.cast(people="pq", things="oz")
     d.count(t=t, c=c, n=n)
+    box = d.rng.choice(["bag", "jar", "tray", "basket", "crate"])
+    d.show(box=box)
     change = (
         "[{p.he} <buys> {c} more.|{q} <gives> {p.him} {c} more.|{p.he} finds another {c}.]"
         if up
@@ -152,8 +154,8 @@ def change_then_share(d: Draft) -> None:
         share = "[{p.he} then shares [the rest|them|all] equally among {n} <group>.|[the rest|all of them] go into {n} [boxes|bags|jars], the same number in each.]"
         ask = "[how many {o} does each [one |]get?|how many {o} are in each?|how many is that for each?]"
     else:
-        share = "[{p.he} then packs [the rest|them] in [bags|boxes|jars] of {n}.|[each|every] [bag|box|jar|child] gets {n}[| {o}].]"
-        ask = "[how many [bags|boxes|jars|children] is that?|how many [groups|bags|boxes] [can {p.he} make|are there]?|how many of them [are there|are needed]?]"
+        share = "[{p.he} then packs [the rest|them] in {box}s of {n}.|[each|every] {box} gets {n}[| {o}].]"
+        ask = "[how many {box}s is that?|how many [groups|{box}s] [can {p.he} make|are there]?|how many {box}s [are there|are needed|can be filled]?]"
     d.story(["{p} <has> {t} {o}.", change, share], ask)
     sign = "+" if up else "-"
     d.think("Find how many there are, then divide|First the change, then divide")
@@ -199,10 +201,12 @@ def nested_groups(d: Draft) -> None:
     a, b, c = d.int(2, 15), d.int(2, 15), d.int(2, 20)
     d.cast(people="pq", things="o")
     d.count(a=a, b=b, c=c)
+    box, shelf = d.rng.choice(["box", "bag", "crate", "basket"]), d.rng.choice(["shelf", "cart", "truck", "table"])
+    d.show(box=box, boxes=box + ("es" if box == "box" else "s"), shelf=shelf, shelves=shelf.replace("lf", "lve") + "s")
     d.ask(
         "[there are|{p} has|~one sees] {a} [shelves|rooms|trucks|floors]. each [one|of them] has {b} [boxes|bags|baskets] [with|of] {c} {o}[| each]. [<howmany> {o} are there <total>?|how many {o} is that?]",
         "{p} [reads|makes|sells|eats] {b} {o} [a|every] day, {c} days [a|each] week. how many {o} [is that|does {p.he} do] in {a} weeks?",
-        "[each|every] [box|bag] has {c} {o}, and {b} [boxes|bags] fit on a [shelf|cart|truck]. how many {o} are on {a} [shelves|carts|trucks]?",
+        "[each|every] {box} has {c} {o}, and {b} {boxes} fit on a {shelf}. how many {o} are on {a} {shelves}?",
     )
     d.think("Multiply all three|Groups of groups: multiply")
     d.code("print({a} * {b} * {c})")

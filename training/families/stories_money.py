@@ -244,15 +244,16 @@ def saving_goal(d: Draft) -> None:
     have = d.int(0, 3) * d.int(5, 40)
     d.cast(people="p", things="o")
     d.count(c=per * weeks + have, per=per, h=have)
+    d.show(unit=d.rng.choice(["week", "month", "day"]))
     facts = [
         "{p} wants to buy [a [bike|phone|game|{o.one}|~guitar]|some {o}] [for|that costs] ${c}.",
-        "{p.he} saves ${per} [a|each|every|per] [week|month|day].",
+        "{p.he} saves ${per} [a|each|every|per] {unit}.",
     ]
     if have:
         facts.append("{p.he} already has ${h}.")
     d.story(
         facts,
-        "[how many [weeks|months|days] [will it take|does {p.he} need][| to save enough]?|when will {p.he} have enough money, in weeks?|how long must {p.he} save?]",
+        "[how many {unit}s [will it take|does {p.he} need][| to save enough]?|when will {p.he} have enough money, in {unit}s?|how long must {p.he} save?]",
     )
     d.think(
         "What is missing divided by the rate|Find what is missing, then divide"

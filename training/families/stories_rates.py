@@ -311,9 +311,10 @@ def recipe(d: Draft) -> None:
     a, k, c = d.int(2, 8), d.int(2, 8), d.int(2, 9)
     d.cast(people="p", things="o")
     d.count(a=a, b=a * k, c=c)
+    d.show(cup=d.rng.choice(["cup", "spoon", "ounce"]))
     d.ask(
-        "a recipe [for|that makes] {b} [cookies|muffins|{o}|pancakes] needs {c} [cups|spoons] of [flour|sugar|~cocoa|milk]. how [much|many] for {e} [of them|such]?",
-        "{p} [uses|needs] {c} [cups|spoons] of [flour|sugar|~cocoa] for {b} {o}. how many [cups|spoons] for {e}[| {o}]?",
+        "a recipe [for|that makes] {b} [cookies|muffins|{o}|pancakes] needs {c} {cup}s of [flour|sugar|~cocoa|milk]. how many {cup}s for {e} [of them|such]?",
+        "{p} [uses|needs] {c} {cup}s of [flour|sugar|~cocoa] for {b} {o}. how many {cup}s for {e}[| {o}]?",
     )
     m = d.int(2, 9)
     d.let(e=a * k * m)
@@ -360,11 +361,12 @@ def consumption(d: Draft) -> None:
     """A tank or store filled and emptied at rates."""
     v, r, t = d.int(100, 900), d.int(2, 9), d.int(2, 9)
     fill = d.rng.random() < 0.5
-    d.let(v=v, r=r, t=t)
+    unit = d.rng.choice(["minute", "hour", "day"])
+    d.let(v=v, r=r, t=t, unit=unit)
     d.ask(
         "a [tank|pool|barrel|~cistern] [holds|has|contains] {v} [liters|gallons] of [water|oil|milk]. "
         + ("{r} [liters|gallons] [flow in|are added]" if fill else "{r} [liters|gallons] [flow out|leak out|are used]")
-        + " [every|each|per] [minute|hour]. [how much is in it after {t} [minutes|hours]?|what does it hold after {t} [minutes|hours]?|find the amount after {t} [minutes|hours].]"
+        + " [every|each|per] {unit}. [how much is in it after {t} {unit}s?|what does it hold after {t} {unit}s?|find the amount after {t} {unit}s.]"
     )
     d.think("Rate times time, then " + ("add" if fill else "subtract"))
     d.code(f"print({{v}} {'+' if fill else '-'} {{r}} * {{t}})")
