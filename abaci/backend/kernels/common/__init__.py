@@ -1,0 +1,1 @@
+"""Dense attention over pages with its log-sum-exp, and the parts that the other kernels share."""

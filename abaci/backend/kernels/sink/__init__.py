@@ -1,0 +1,1 @@
+"""Attention over the first tokens (sinks) and a rolling window of the last ones."""

@@ -1,0 +1,242 @@
+"""Compile every variant of the attention kernels for Ampere and Hopper, without a GPU, and print what came out.
+
+    python benchmarks/kernels_offline.py [--json] [--only NAME]
+
+The launches are the real ones, with tensors that have shapes but no memory: Triton specialises as it would on the GPU,
+compiles with the assembler it carries, and nothing runs. Exits with 1 if a variant spills registers, asks for more
+shared memory than the chip has, loads elements one by one or without asynchronous copies, or multiplies tiles of 64
+rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not how fast it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.pop("TRITON_INTERPRET", None)
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.runtime.jit import JITFunction
+
+from abaci.backend.kernels.common import op as dense
+from abaci.backend.kernels.common.batch import PagedBatch, allocate
+from abaci.backend.kernels.common.launching import Gpu, plan
+from abaci.backend.kernels.sink import op as sink
+from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
+
+CHIPS = {80: Gpu(8, 108), 90: Gpu(9, 132)}
+SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
+"""What one program may have of shared memory, by compute capability."""
+MAX_WORDS = 12
+HEAD_SIZES = (64, 80, 96, 128, 256)
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One launch to compile."""
+
+    kernel: str
+    phase: str
+    dtype: str
+    head_size: int
+    page_size: int
+    requests: int
+    capability: int
+    group: int = 4
+
+    def __str__(self) -> str:
+        shape = f"{self.dtype:4} D={self.head_size:<3} P={self.page_size:<3} G={self.group} B={self.requests:<2}"
+        return f"sm_{self.capability} {self.kernel:6} {self.phase:7} {shape}"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the assembler made of one kernel of a launch."""
+
+    name: str
+    rows: int
+    """Of a tile that is multiplied"""
+    registers: int
+    stack_bytes: int
+    shared_bytes: int
+    wgmma: int
+    mma: int
+    async_copies: int
+    halves: int
+    """Loads of one 16-bit number: an element of queries, keys or values that was not loaded with its neighbours"""
+    words: int
+    """Loads of one 32-bit number: lengths and pages, and such elements where the type is fp32"""
+
+
+def variants() -> Iterator[Variant]:
+    """A covering set: each kernel and phase with each head size, and with each type, page size and way of splitting."""
+    for capability in CHIPS:
+        for size in HEAD_SIZES:
+            yield Variant("dense", "decode", "bf16", size, 16, 2, capability)
+            yield Variant("dense", "decode", "fp16", size, 64, 64, capability, group=7)
+            yield Variant("dense", "prefill", "bf16", size, 16 if size in (64, 128) else 256, 4, capability)
+            yield Variant("dense", "prefill" if size in (64, 128) else "decode", "fp32", size, 32, 2, capability)
+            yield Variant("sink", "decode", "bf16", size, 64 if size in (80, 256) else 16, 2, capability)
+            yield Variant("sink", "prefill", "fp16", size, 16 if size in (80, 256) else 64, 4, capability, group=7)
+        yield Variant("sink", "decode", "fp32", 128, 16, 64, capability)
+        yield Variant("sink", "prefill", "fp32", 256, 128, 2, capability)
+
+
+def make_batch(variant: Variant) -> PagedBatch:
+    """Tensors without memory, of sizes that a server has."""
+    kv_heads, capacity = 8, 8192
+    query_len = 1 if variant.phase == "decode" else 512
+    with torch.device("meta"):
+        pages = torch.empty(4096, variant.page_size, 2, kv_heads, variant.head_size, dtype=TYPES[variant.dtype])
+        q = torch.empty(variant.requests * query_len, kv_heads * variant.group, variant.head_size, dtype=pages.dtype)
+        table = torch.empty(variant.requests, capacity // variant.page_size, dtype=torch.int32)
+        lens = torch.empty(variant.requests, dtype=torch.int32)
+        starts = torch.empty(variant.requests + 1, dtype=torch.int32)
+    return PagedBatch(q, pages[:, :, 0], pages[:, :, 1], table, lens, starts, query_len)
+
+
+def launch(variant: Variant) -> int:
+    """The variant's launch, as the operation on a GPU does it. Gives the rows of its tiles."""
+    batch, gpu = make_batch(variant), CHIPS[variant.capability]
+    result = allocate(batch, None)
+    if variant.kernel == "dense":
+        cut = plan(batch, gpu)
+        dense.launch(batch, 0.1, None, result, cut)
+    else:
+        policy = SinkWindow(4, 1020, "cache", Rotary(torch.empty(variant.head_size // 2, device="meta")))
+        logits = torch.empty(batch.q_heads, device="meta") if variant.dtype == "fp16" else None
+        cut = plan(batch, gpu, policy.size + batch.max_query_len, turns_queries=True)
+        sink.launch(batch, policy, 0.1, logits, result, cut)
+    return cut.tiling.block_m
+
+
+class OfflineDriver:
+    """A GPU of the given capability, as far as Triton's compiler asks."""
+
+    def __init__(self, capability: int) -> None:
+        self.target = GPUTarget("cuda", capability, 32)
+
+    def get_current_target(self) -> GPUTarget:
+        """What to compile for."""
+        return self.target
+
+    def get_current_device(self) -> int:
+        """A device of its own for each target: Triton keeps its compiled kernels by device."""
+        return self.target.arch
+
+    def get_current_stream(self, device: int) -> int:
+        """None is needed."""
+        return 0
+
+
+def compile_variant(variant: Variant) -> list[Compiled]:
+    """Everything that the variant's launch compiles."""
+    kernels: list[Any] = []
+    run = JITFunction.run
+
+    def only_compile(self: JITFunction, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
+        kernels.append(run(self, *args, grid=grid, warmup=True, **options))
+
+    triton.runtime.driver.set_active(OfflineDriver(variant.capability))
+    JITFunction.run = only_compile
+    try:
+        rows = launch(variant)
+    finally:
+        JITFunction.run = run
+    return [inspect_kernel(kernel, rows) for kernel in kernels]
+
+
+def inspect_kernel(kernel: Any, rows: int) -> Compiled:
+    """Count what matters in a compiled kernel's machine code and assembly."""
+    tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(kernel.asm["cubin"])
+        file.flush()
+        usage = subprocess.run(
+            [tool, "-res-usage", file.name], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+    found = re.search(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", usage)
+    if found is None:
+        raise RuntimeError(f"cuobjdump says nothing of registers: {usage!r}")
+    registers, stack, local = map(int, found.groups())
+    ptx = kernel.asm["ptx"]
+    return Compiled(
+        name=kernel.metadata.name,
+        rows=rows,
+        registers=registers,
+        stack_bytes=stack + local,
+        shared_bytes=kernel.metadata.shared,
+        wgmma=ptx.count("wgmma.mma_async"),
+        mma=ptx.count("mma.sync"),
+        async_copies=ptx.count("cp.async.c"),
+        halves=len(re.findall(r"ld\.global\.b16\b", ptx)),
+        words=len(re.findall(r"ld\.global\.b32\b", ptx)),
+    )
+
+
+def faults(variant: Variant, compiled: Compiled) -> list[str]:
+    """What is wrong with it, if anything."""
+    found = []
+    if compiled.stack_bytes:
+        found.append(f"spills: {compiled.stack_bytes} bytes of stack")
+    if compiled.shared_bytes > SHARED_BYTES[variant.capability]:
+        found.append(f"{compiled.shared_bytes} bytes of shared memory, the chip has {SHARED_BYTES[variant.capability]}")
+    if compiled.name == "merge_splits_kernel":
+        return found
+    if compiled.async_copies == 0:
+        found.append("no asynchronous copies")
+    if compiled.halves or (variant.dtype == "fp32" and compiled.words > MAX_WORDS):
+        found.append(f"single elements loaded: {compiled.halves} of 16 bits, {compiled.words} of 32 bits")
+    multiplies = compiled.wgmma if variant.capability >= 90 and compiled.rows >= 64 else compiled.mma
+    if variant.dtype != "fp32" and multiplies == 0:
+        found.append("no matrix instructions of this chip")
+    return found
+
+
+def main() -> int:
+    """Print the table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON array instead of the table")
+    parser.add_argument("--only", default="", help="variants whose line in the table contains this")
+    options = parser.parse_args()
+    chosen = [variant for variant in variants() if options.only in str(variant)]
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+        rows = [
+            {"variant": str(variant), **asdict(compiled), "faults": faults(variant, compiled)}
+            for variant, kernels in zip(chosen, pool.map(compile_variant, chosen), strict=True)
+            for compiled in kernels
+        ]
+    if options.json:
+        print(json.dumps(rows))
+    else:
+        print_table(rows)
+    return int(not rows or any(row["faults"] for row in rows))
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """One line a compiled kernel."""
+    columns = ("rows", "registers", "stack_bytes", "shared_bytes", "wgmma", "mma", "async_copies", "halves", "words")
+    print(f"triton {triton.__version__}")
+    print(f"{'variant':52} {'kernel':24}", *(f"{column:>12}" for column in columns))
+    for row in rows:
+        fault = "; ".join(row["faults"])
+        print(f"{row['variant']:52} {row['name']:24}", *(f"{row[column]:12}" for column in columns), fault)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

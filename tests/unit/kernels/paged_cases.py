@@ -1,0 +1,79 @@
+"""Batches for the kernels' tests. All that a kernel must not read is NaN, every row that it must write as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from abaci.backend.kernels.common.batch import Attended, PagedBatch, allocate
+
+PADDING_ROWS = 2
+TOLERANCES = {
+    # Against float64 over the same rounded inputs, of numbers about 1: a few roundings of float32; half a unit of the
+    # type's last place at 2, doubled for the weights, which are rounded before they multiply the values.
+    torch.float32: 1e-5,
+    torch.float16: 2e-3,
+    torch.bfloat16: 1.6e-2,
+}
+LSE_TOLERANCE = 2e-5
+"""Scores are sums in float32 whatever the type of what is multiplied."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """Shapes of a batch; `requests` are pairs (queries, tokens)."""
+
+    dtype: torch.dtype
+    group: int
+    head_size: int
+    page_size: int
+    requests: Sequence[tuple[int, int]]
+    kv_heads: int = 1
+
+    def __str__(self) -> str:
+        lens = "+".join(f"{queries}of{tokens}" for queries, tokens in self.requests)
+        return f"{str(self.dtype)[6:]}-G{self.group}-D{self.head_size}-P{self.page_size}-{lens}"
+
+
+def make_batch(case: Case, seed: int = 0) -> PagedBatch:
+    """Random queries, keys and values; pages in random order, with as many unused ones."""
+    rng = torch.Generator().manual_seed(seed)
+    pages_each = [-(-tokens // case.page_size) for _, tokens in case.requests]
+    used = sum(pages_each)
+    page_ids = torch.randperm(2 * used + 1, generator=rng)[:used].to(torch.int32)
+    size = (2, 2 * used + 1, case.page_size, case.kv_heads, case.head_size)
+    cache = torch.full(size, torch.nan, dtype=case.dtype)
+    table = torch.full((len(case.requests), max(pages_each) + 1), 2**30, dtype=torch.int32)
+    for request, (row, (_, tokens)) in enumerate(zip(page_ids.split(pages_each), case.requests, strict=True)):
+        table[request, : len(row)] = row
+        at = torch.arange(tokens)
+        written = torch.randn(2, tokens, *size[3:], generator=rng).to(case.dtype)
+        cache[:, row[at // case.page_size].long(), at % case.page_size] = written
+    starts = torch.tensor([0, *(queries for queries, _ in case.requests)]).cumsum(0).to(torch.int32)
+    rows = int(starts[-1])
+    q = torch.full((rows + PADDING_ROWS, case.kv_heads * case.group, case.head_size), torch.nan, dtype=case.dtype)
+    q[:rows] = torch.randn(rows, *q.shape[1:], generator=rng).to(case.dtype)
+    lens = torch.tensor([tokens for _, tokens in case.requests], dtype=torch.int32)
+    return PagedBatch(q, cache[0], cache[1], table, lens, starts, max(queries for queries, _ in case.requests))
+
+
+def poisoned(batch: PagedBatch) -> Attended:
+    """Room for the result, all NaN."""
+    result = allocate(batch, None)
+    result.out.fill_(torch.nan)
+    result.lse.fill_(torch.nan)
+    return result
+
+
+def assert_attends(
+    result: Attended, expected: Attended, batch: PagedBatch, lse_tolerance: float = LSE_TOLERANCE
+) -> None:
+    """Every row is what it should be, and the padding was left alone."""
+    rows = int(batch.query_starts[-1])
+    tolerance = TOLERANCES[batch.q.dtype]
+    torch.testing.assert_close(result.out[:rows].double(), expected.out[:rows], atol=tolerance, rtol=tolerance)
+    torch.testing.assert_close(result.lse[:rows].double(), expected.lse[:rows], atol=lse_tolerance, rtol=lse_tolerance)
+    assert result.out[rows:].isnan().all()
+    assert result.lse[rows:].isnan().all()
