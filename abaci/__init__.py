@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from abaci.agents.options import SolveOptions
-    from abaci.app import Solver
     from abaci.client import AsyncClient, Client
     from abaci.errors import AbaciError, InvalidInput
+    from abaci.sdk import Solver
     from abaci.settings import Settings
     from abaci.traces.fold import fold_solution
     from abaci.types import Budget, Problem, Sampling, Solution, TraceEvent, Trajectory
@@ -35,7 +35,7 @@ _HOMES = {
     "Settings": "abaci.settings",
     "Solution": "abaci.types",
     "SolveOptions": "abaci.agents.options",
-    "Solver": "abaci.app",
+    "Solver": "abaci.sdk",
     "TraceEvent": "abaci.types",
     "Trajectory": "abaci.types",
     "fold_solution": "abaci.traces.fold",

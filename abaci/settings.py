@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from abaci.agents.options import SolveOptions
+from abaci.aggregation.config import EmbedderConfig, StaticEmbedderConfig
 from abaci.backend.config import BackendConfig, OpenAIConfig, VllmConfig
 from abaci.errors import SettingsError
 from abaci.sandbox.config import AutoSandboxConfig, SandboxConfig
@@ -38,6 +39,10 @@ class Settings(BaseSettings):
     """Base URL of an OpenAI-compatible server, for instance `http://127.0.0.1:8000/v1`."""
     backend: BackendConfig | None = None
     """The backend in full; excludes `model` and `server`."""
+    judge: BackendConfig | None = None
+    """The backend of the model that judges chains; absent: the one that wrote them."""
+    embedder: EmbedderConfig = StaticEmbedderConfig()
+    """What tells which statements of chains are alike."""
     sandbox: SandboxConfig = AutoSandboxConfig()
     python: PythonToolConfig = PythonToolConfig()
     traces: TraceConfig = SqliteTraceConfig()

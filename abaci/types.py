@@ -34,10 +34,14 @@ class Value(BaseModel):
 
 
 class Problem(Value):
-    """A question, and its reference answer where one is known (used for grading only, never shown to a model)."""
+    """A question, and its reference answer where one is known (used for grading only, never shown to a model).
+
+    `kind`: `answer` has one answer to vote on; `long_form` has none, and what chains agree on is merged to one text.
+    """
 
     question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")
     reference: str | None = None
+    kind: Literal["answer", "long_form"] = "answer"
 
 
 class Sampling(Value):
@@ -183,6 +187,10 @@ class Trajectory(Value):
     usage: Usage = Usage()
     mean_logprob: float | None = None
     """Mean natural-log probability of the generated tokens, where the backend reports it."""
+    tail_entropy: float | None = None
+    """Mean surprisal (nats) of the last tokens, an estimate of their entropy, where the backend reports it."""
+    reward: float | None = None
+    """The score that an external reward model gave: the logit of its being right."""
     error: str | None = None
     """Why the chain failed, when `stop_reason` is `error`."""
     duration_s: float = Field(default=0.0, ge=0.0)
@@ -225,6 +233,20 @@ class SampleMore(Value):
     samples: int = Field(ge=1)
     buckets: tuple[Bucket, ...] = ()
     reason: str = ""
+    notes: dict[str, JsonValue] = {}
+    """What the aggregator wants to be told again when the chains have ended."""
+
+
+class Deliberating(Value):
+    """The aggregator has done one phase of its work and goes on with `phase`, to which `notes` are handed.
+
+    A trace event too: a run is resumed at the phase that its last one names.
+    """
+
+    kind: Literal["deliberating"] = "deliberating"
+    phase: Literal["score_locally", "evaluate_globally"]
+    notes: dict[str, JsonValue] = {}
+    reason: str = ""
 
 
 Decision = Annotated[Decided | SampleMore, Field(discriminator="kind")]
@@ -255,6 +277,9 @@ class Solution(Value):
     buckets: tuple[Bucket, ...] = ()
     trajectories: tuple[Trajectory, ...] = ()
     usage: Usage = Usage()
+    """What the chains spent."""
+    judge_usage: Usage = Usage()
+    """What judging the chains cost."""
     duration_s: float = 0.0
     warnings: tuple[str, ...] = ()
     error: str | None = None
@@ -307,6 +332,7 @@ class ChainFinished(Value):
     stop_reason: StopReason
     usage: Usage
     mean_logprob: float | None = None
+    tail_entropy: float | None = None
     error: str | None = None
     duration_s: float = 0.0
 
@@ -318,6 +344,22 @@ class VotesCounted(Value):
     buckets: tuple[Bucket, ...]
     finished: int
     started: int
+
+
+class JudgeCalled(Value):
+    """A judge was asked once. `verdict` is what was read from its `reply`; `error` says why there is none."""
+
+    kind: Literal["judge_called"] = "judge_called"
+    task: str
+    """What it was asked to do, for instance `local scoring`."""
+    chains: tuple[int, ...] = ()
+    """The chains it was shown, in the order of their labels."""
+    attempt: int = Field(default=1, ge=1)
+    reply: str = ""
+    verdict: JsonValue = None
+    error: str | None = None
+    usage: Usage = Usage()
+    duration_s: float = 0.0
 
 
 class DecisionMade(Value):
@@ -350,6 +392,8 @@ EventBody = Annotated[
     | StepTaken
     | ChainFinished
     | VotesCounted
+    | JudgeCalled
+    | Deliberating
     | DecisionMade
     | WarningRaised
     | RunFinished,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import platform
 import statistics
@@ -23,14 +24,12 @@ from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
-from langgraph.graph import END
-
 from abaci.agents import solve, tora
 from abaci.agents.options import SolveOptions
 from abaci.agents.solver import Services, Solver
 from abaci.aggregation.buckets import equal_text
 from abaci.aggregation.config import SelfConsistencyConfig
-from abaci.aggregation.self_consistency import SelfConsistency
+from abaci.app import make_aggregator
 from abaci.backend.base import GenerateRequest
 from abaci.backend.scripted import ScriptedBackend
 from abaci.sandbox.scripted import ScriptedSandbox
@@ -47,18 +46,19 @@ class BareChain:
     """The `tora` graph as a loop."""
 
     async def ainvoke(
-        self, state: dict[str, Any], config: object, *, context: tora.ChainServices, output_keys: object
+        self, state: dict[str, Any], config: object, *, context: tora.ChainServices, **options: object
     ) -> Any:
         """Run one chain."""
         runtime: Any = SimpleNamespace(context=context)
-        while True:
-            state = {**state, **await tora.generate(state, runtime)}
-            step = await tora.route(state)
-            if step == END:
-                return state
-            if step == "conclude":
-                return {**state, **await tora.conclude(state, runtime)}
-            state = {**state, **await tora.execute(state, runtime)}
+        following = "execute"
+        while following == "execute":
+            command = await tora.generate(state, runtime)
+            following, state = command.goto, {**state, **command.update}
+            if following == "execute":
+                state |= await tora.execute(state, runtime)
+            elif following == "conclude":
+                state |= await tora.conclude(state, runtime)
+        return SimpleNamespace(value=state)
 
 
 class BareSolve:
@@ -95,7 +95,7 @@ def make_services(rounds: int) -> Any:
                 backend=backend,
                 python=PythonTool(sandbox, PythonToolConfig()),
                 equal=equal_text,
-                make_aggregator=SelfConsistency,
+                make_aggregator=make_aggregator,
                 traces=traces,
                 max_chains=1024,
             )
@@ -161,6 +161,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
+    # As the command line does once it has loaded the solver.
+    gc.freeze()
     print(json.dumps(asyncio.run(compare(arguments.chains, arguments.rounds, arguments.repeats)), indent=2))
 
 

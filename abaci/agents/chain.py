@@ -64,6 +64,7 @@ class ChainRunner:
                 stop_reason=reason,
                 usage=log.usage,
                 mean_logprob=log.mean_logprob,
+                tail_entropy=log.tail_entropy,
                 error=error,
                 duration_s=time.monotonic() - started,
             )
@@ -75,6 +76,7 @@ class ChainRunner:
             stop_reason=reason,
             usage=log.usage,
             mean_logprob=log.mean_logprob,
+            tail_entropy=log.tail_entropy,
             error=error,
             duration_s=finished.duration_s,
         )
@@ -98,6 +100,8 @@ class ChainRunner:
                     output_keys=["stop_reason"],
                     config={"recursion_limit": 4 + MAX_SUPERSTEPS_PER_ROUND * self.scope.budget.rounds},
                     context=services,
+                    # The first version also streams every node's update to nobody.
+                    version="v2",
                 )
         except ChainInterrupted as interruption:
             return interruption.reason, None
@@ -108,7 +112,7 @@ class ChainRunner:
         except Exception as error:  # the boundary of a chain: a defect in one must not take its siblings
             logger.exception("chain %d failed by a defect", log.chain)
             return StopReason.ERROR, f"internal error: {type(error).__name__}: {error}"
-        return StopReason(end["stop_reason"]), None
+        return StopReason(end.value["stop_reason"]), None
 
 
 def pick_answer(text: str, reason: StopReason) -> Answer | None:

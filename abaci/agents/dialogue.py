@@ -43,7 +43,6 @@ class Turn:
     arguments: dict[str, JsonValue] | None
     """Arguments for the `python` tool; None when it asks for nothing."""
     transcript: Transcript
-    is_invented: bool = False
 
 
 class Dialogue(Protocol):
@@ -111,7 +110,7 @@ class FenceDialogue:
         else:
             ids = self._encode(chunk.kept)
         arguments: dict[str, JsonValue] | None = None if chunk.program is None else {"code": chunk.program}
-        return Turn(chunk.prose, chunk.kept, arguments, self._append(transcript, chunk.kept, ids), chunk.is_invented)
+        return Turn(chunk.prose, chunk.kept, arguments, self._append(transcript, chunk.kept, ids))
 
     def answer_tool(self, transcript: Transcript, output: str, rounds_left: int) -> tuple[Transcript, int]:
         """Appends an output block."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from abaci.types import EventBody, Rationale, Step, StepTaken, TextDelta, TraceEvent, Usage
@@ -31,6 +32,10 @@ class RunRecorder:
             sink(event)
 
 
+TAIL_TOKENS = 256
+"""Tokens at a chain's end whose surprisal is averaged."""
+
+
 class ChainLog:
     """What one chain has done and spent so far. Outlives a cancelled chain, so that nothing it did is lost."""
 
@@ -44,6 +49,8 @@ class ChainLog:
         self.programs: list[str] = []
         self.logprob_sum: float | None = None
         self.logprob_tokens = 0
+        self._tail: deque[tuple[float, int]] = deque()
+        self._tail_tokens = 0
         self._recorder = recorder
         self._unread: list[str] = []
 
@@ -78,6 +85,17 @@ class ChainLog:
         if logprob_sum is not None:
             self.logprob_sum = (self.logprob_sum or 0.0) + logprob_sum
             self.logprob_tokens += tokens
+            self._tail.append((logprob_sum, tokens))
+            self._tail_tokens += tokens
+            while self._tail_tokens - self._tail[0][1] >= TAIL_TOKENS:
+                self._tail_tokens -= self._tail.popleft()[1]
+
+    @property
+    def tail_entropy(self) -> float | None:
+        """Mean surprisal in nats of the last `TAIL_TOKENS` tokens, or a few more where pieces are longer."""
+        if not self._tail_tokens:
+            return None
+        return -sum(logprob_sum for logprob_sum, _ in self._tail) / self._tail_tokens
 
     @property
     def mean_logprob(self) -> float | None:

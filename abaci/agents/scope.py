@@ -37,6 +37,11 @@ class RunScope:
         """True once the deadline has passed."""
         return asyncio.get_running_loop().time() >= self._deadline
 
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; negative once it has passed."""
+        return self._deadline - asyncio.get_running_loop().time()
+
     def spend(self, tokens: int) -> None:
         """Take `tokens` (generated, or shown by a tool) from the budget."""
         if self._tokens_left is not None:

@@ -1,8 +1,10 @@
 """Many chains, one answer: the solve graph.
 
-    plan ──Send × n──▶ run_chain ──▶ aggregate ──decided──▶ END
-      ▲                                  │
-      └───────────── sample more ────────┘
+    plan ──Send × n──▶ run_chain ──▶ aggregate ──▶ score_locally ──▶ evaluate_globally ──decided──▶ END
+      ▲                                  │                                   │
+      └───────────── sample more ────────┴───────────────────────────────────┘
+
+`aggregate` decides by itself, or hands on to the phases of an aggregator that judges.
 
 Chains run freely, each at its own pace; after every chain that finishes the votes are counted, and once the vote cannot
 change any more the chains still running are cancelled. The state only steers, in JSON-safe values: what the chains did
@@ -15,8 +17,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import add
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, get_args
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -29,6 +32,7 @@ from abaci.types import (
     Budget,
     Decision,
     DecisionMade,
+    Deliberating,
     Problem,
     SampleMore,
     StopReason,
@@ -48,6 +52,10 @@ class SolveState(TypedDict, total=False):
     finished: Annotated[list[int], add]
     """Chains that have ended."""
     is_decided: bool
+    phase: str | None
+    """The aggregator's next phase, where it is in the middle of its work."""
+    notes: dict[str, Any]
+    """What the aggregator wants to be told again."""
 
 
 class ChainTask(TypedDict):
@@ -129,11 +137,16 @@ async def aggregate(state: SolveState, runtime: Runtime[SolveServices]) -> Solve
     ballot = services.ballot
     trajectories = sorted(ballot.finished, key=lambda trajectory: trajectory.chain)
     problem = Problem.model_validate(state["problem"])
-    ballot.decision = await services.aggregator.decide(problem, trajectories, _progress(services, trajectories))
-    services.runner.recorder.emit(DecisionMade(decision=ballot.decision))
-    if isinstance(ballot.decision, SampleMore):
-        return {"wanted": ballot.decision.samples}
-    return {"is_decided": True}
+    progress = _progress(services, trajectories).model_copy(update={"notes": state.get("notes", {})})
+    decision = await services.aggregator.decide(problem, trajectories, progress)
+    if isinstance(decision, Deliberating):
+        services.runner.recorder.emit(decision)
+        return {"phase": decision.phase, "notes": decision.notes}
+    ballot.decision = decision
+    services.runner.recorder.emit(DecisionMade(decision=decision))
+    if isinstance(decision, SampleMore):
+        return {"wanted": decision.samples, "phase": None, "notes": decision.notes}
+    return {"is_decided": True, "phase": None}
 
 
 def _progress(services: SolveServices, finished: Sequence[Trajectory]) -> Progress:
@@ -145,12 +158,20 @@ def _progress(services: SolveServices, finished: Sequence[Trajectory]) -> Progre
 
 
 async def route(state: SolveState) -> str:
-    """After `aggregate`: end, or sample more."""
-    return END if state.get("is_decided") else "plan"
+    """After a phase of aggregation: the next phase, the end, or more samples."""
+    return END if state.get("is_decided") else state.get("phase") or "plan"
 
 
-def build_solve() -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
-    """The compiled graph of one run. Stateless: one serves every run of a process."""
+PHASES: tuple[str, ...] = get_args(Deliberating.model_fields["phase"].annotation)
+
+
+def build_solve(
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+) -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
+    """The compiled graph of one run. Stateless: one serves every run of a process.
+
+    With a `checkpointer`, a run that broke off goes on with the phase that it had reached.
+    """
     graph = StateGraph(SolveState, context_schema=SolveServices)
     graph.add_node("plan", plan)
     graph.add_node("run_chain", run_chain, input_schema=ChainTask)
@@ -158,5 +179,8 @@ def build_solve() -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
     graph.add_edge(START, "plan")
     graph.add_conditional_edges("plan", fan_out, ["run_chain"])
     graph.add_edge("run_chain", "aggregate")
-    graph.add_conditional_edges("aggregate", route, ["plan", END])
-    return graph.compile()
+    for phase in PHASES:
+        graph.add_node(phase, aggregate)
+    for node in ("aggregate", *PHASES):
+        graph.add_conditional_edges(node, route, ["plan", *PHASES, END])
+    return graph.compile(checkpointer=checkpointer)

@@ -11,18 +11,19 @@ from functools import cached_property
 from typing import Any, Self
 
 from langgraph.graph.state import CompiledStateGraph
-from pydantic import ValidationError
 
 from abaci.agents.chain import ChainRunner
 from abaci.agents.options import SolveOptions
+from abaci.agents.question import as_problem
 from abaci.agents.recorder import RunRecorder
 from abaci.agents.scope import RunScope
-from abaci.agents.solve import Ballot, SolveServices, SolveState, build_solve
+from abaci.agents.solve import PHASES, Ballot, SolveServices, SolveState, build_solve
 from abaci.agents.styles import choose_style, load_style
 from abaci.agents.tora import ChainServices, ChainState, build_tora
 from abaci.aggregation.base import Aggregator
 from abaci.aggregation.buckets import AnswerEquality, equal_text
 from abaci.aggregation.config import AggregatorConfig
+from abaci.aggregation.judge import Judge
 from abaci.backend.base import Backend
 from abaci.errors import AbaciError, GradingError, InvalidInput, SandboxError
 from abaci.tools.base import Tool
@@ -50,10 +51,12 @@ class Services:
     backend: Backend
     python: Tool
     equal: AnswerEquality
-    make_aggregator: Callable[[AggregatorConfig, AnswerEquality], Aggregator]
+    make_aggregator: Callable[[AggregatorConfig, AnswerEquality, Judge], Aggregator]
     traces: TraceStore
     max_chains: int
     """Chains that may run at once, over all runs of this process."""
+    judge: Backend | None = None
+    """Who judges chains; None: the model that wrote them."""
 
 
 class Solver:
@@ -108,7 +111,7 @@ class Solver:
             InvalidInput: the problem is empty or too long.
             SettingsError: the options name a style that does not exist.
         """
-        run = _Run(self, _as_problem(problem), options or self._defaults)
+        run = _Run(self, as_problem(problem), options or self._defaults)
         await run.perform()
         return fold_solution(run.recorder.events)
 
@@ -120,7 +123,7 @@ class Solver:
         Closing the generator cancels the run. Raises as `solve` does.
         """
         events: asyncio.Queue[TraceEvent | None] = asyncio.Queue()
-        run = _Run(self, _as_problem(problem), options or self._defaults, events.put_nowait)
+        run = _Run(self, as_problem(problem), options or self._defaults, events.put_nowait)
         task = asyncio.create_task(run.perform(), name=run.recorder.run_id)
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
@@ -184,28 +187,30 @@ class _Run:
 
     async def _sample_and_aggregate(self) -> tuple[RunStatus, str | None]:
         options, services = self._options, self._services
+        scope = RunScope(options.budget)
         runner = ChainRunner(
             graph=self._solver.chain_graph,
             backend=services.backend,
             python=services.python,
             style=self._style,
             sampling=options.sampling,
-            scope=RunScope(options.budget),
+            scope=scope,
             recorder=self.recorder,
             slots=self._solver.slots,
-            is_logprobs_wanted=options.is_logprobs_wanted,
+            is_logprobs_wanted=options.is_logprobs_wanted or options.aggregator.needs_logprobs,
         )
         equal = _Comparison(services.equal, self.recorder)
+        judge = Judge(services.judge or services.backend, self.recorder.emit, lambda: scope.seconds_left)
         context = SolveServices(
             runner=runner,
-            aggregator=services.make_aggregator(options.aggregator, equal),
+            aggregator=services.make_aggregator(options.aggregator, equal, judge),
             equal=equal,
             budget=options.budget,
             ballot=Ballot(),
         )
         state: SolveState = {"problem": self._problem.model_dump(mode="json"), "finished": []}
-        # Each sampling round is three supersteps, and each starts at least one chain.
-        most_steps = 4 + 3 * options.budget.samples
+        # Each sampling round is three supersteps and the phases of the aggregator, and starts at least one chain.
+        most_steps = 4 + (3 + len(PHASES)) * options.budget.samples
         graph = self._solver.solve_graph
         await graph.ainvoke(state, {"recursion_limit": most_steps}, context=context, output_keys=["is_decided"])
         return _judge(context.ballot)
@@ -246,19 +251,3 @@ def _judge(ballot: Ballot) -> tuple[RunStatus, str | None]:
     if all(chain.stop_reason is StopReason.ERROR for chain in ballot.finished):
         return RunStatus.FAILED, f"every chain failed: {reasons}"
     return RunStatus.ABSTAINED, reasons or None
-
-
-def _as_problem(problem: Problem | str) -> Problem:
-    question = problem if isinstance(problem, str) else problem.question
-    try:
-        question.encode()
-        return problem if isinstance(problem, Problem) else Problem(question=problem)
-    except UnicodeEncodeError as error:
-        what = f"character {error.start + 1} is half of a surrogate pair"
-        raise InvalidInput(f"the question is no Unicode text: {what}", field="question") from error
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)[0]
-        what = "is empty" if not question.strip() else found["msg"].replace("String", "it").replace("string", "it")
-        raise InvalidInput(
-            f"the question cannot be used ({len(question)} characters): {what}", field="question"
-        ) from error

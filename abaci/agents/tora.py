@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 from pydantic import JsonValue
 
 from abaci.agents.dialogue import Dialogue, Generated, Transcript
@@ -42,15 +43,17 @@ IDENTICAL_PROGRAMS = 3
 """A chain that writes the same program this often in a row is stuck."""
 
 
+Following = Literal["execute", "conclude", "__end__"]
+"""What may come after `generate`. It names the node itself: a conditional edge would read the state once more."""
+
+
 class ChainState(TypedDict, total=False):
     """The state of one chain."""
 
     transcript: Transcript
-    arguments: dict[str, JsonValue] | None
-    """What the model asked to run, until it has been run."""
-    is_unfinished: bool
-    """The model wants another program but may not have it."""
-    stop_reason: str | None
+    arguments: dict[str, JsonValue]
+    """What the model asked to run last."""
+    stop_reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +69,29 @@ class ChainServices:
     is_logprobs_wanted: bool = False
 
 
-async def generate(state: ChainState, runtime: Runtime[ChainServices]) -> ChainState:
-    """Let the model write until it asks for a program or ends, and read what it wrote."""
+async def generate(state: ChainState, runtime: Runtime[ChainServices]) -> Command[Following]:
+    """Let the model write until it asks for a program or ends, read what it wrote, and say what follows."""
     services = runtime.context
     log, scope = services.log, services.scope
     if scope.is_spent:
-        return {"arguments": None, "stop_reason": StopReason.MAX_TOKENS}
+        return _end(state["transcript"], StopReason.MAX_TOKENS)
     drawn = await _draw(services, state["transcript"], services.sampling)
     turn = services.dialogue.read(state["transcript"], drawn.generated)
     _log_words(log, turn.prose, turn.kept)
-    if drawn.limit is None and turn.arguments is not None:
-        _log_program(log, turn.arguments)
-        if _is_stuck(log.programs):
-            return {"transcript": turn.transcript, "arguments": None, "stop_reason": StopReason.REPETITION}
-        is_unfinished = log.round >= scope.budget.rounds
-        return {"transcript": turn.transcript, "arguments": turn.arguments, "is_unfinished": is_unfinished}
-    reason = drawn.limit or _ending(turn.prose)
-    return {"transcript": turn.transcript, "arguments": None, "stop_reason": reason}
+    if drawn.limit is not None or turn.arguments is None:
+        return _end(turn.transcript, drawn.limit or _ending(turn.prose))
+    _log_program(log, turn.arguments)
+    if _is_stuck(log.programs):
+        return _end(turn.transcript, StopReason.REPETITION)
+    following: Following = "execute" if log.round < scope.budget.rounds else "conclude"
+    return Command(goto=following, update=ChainState(transcript=turn.transcript, arguments=turn.arguments))
 
 
 async def execute(state: ChainState, runtime: Runtime[ChainServices]) -> ChainState:
     """Run the program and show the model its output."""
     services = runtime.context
     log = services.log
-    result = await services.python.call(state["arguments"] or {})
+    result = await services.python.call(state["arguments"])
     rounds_left = services.scope.budget.rounds - log.round - 1
     transcript, tokens = services.dialogue.answer_tool(state["transcript"], result.text, rounds_left)
     execution = result.execution or Execution(status=ExecutionStatus.ERROR, error=result.text)
@@ -98,7 +100,7 @@ async def execute(state: ChainState, runtime: Runtime[ChainServices]) -> ChainSt
     log.text += output_block(log.text, escape_fences(result.text))
     log.spend(Usage(tool_tokens=tokens, programs=1, sandbox_s=execution.duration_s))
     services.scope.spend(tokens)
-    return {"transcript": transcript, "arguments": None}
+    return {"transcript": transcript}
 
 
 async def conclude(state: ChainState, runtime: Runtime[ChainServices]) -> ChainState:
@@ -113,15 +115,7 @@ async def conclude(state: ChainState, runtime: Runtime[ChainServices]) -> ChainS
     turn = services.dialogue.read(transcript, drawn.generated)
     _log_words(services.log, opening + turn.prose, opening + turn.kept)
     limit = drawn.limit if drawn.limit is StopReason.CONTEXT_LENGTH else None
-    return {"transcript": turn.transcript, "arguments": None, "stop_reason": limit or StopReason.MAX_ROUNDS}
-
-
-async def route(state: ChainState) -> str:
-    """After `generate`: run the program, ask for a final answer, or end."""
-    # Async although it awaits nothing: LangGraph runs plain functions on a thread, which costs more than they do.
-    if state.get("arguments") is None:
-        return END
-    return "conclude" if state.get("is_unfinished") else "execute"
+    return {"transcript": turn.transcript, "stop_reason": limit or StopReason.MAX_ROUNDS}
 
 
 def build_tora() -> CompiledStateGraph[ChainState, ChainServices, Any, Any]:
@@ -131,7 +125,6 @@ def build_tora() -> CompiledStateGraph[ChainState, ChainServices, Any, Any]:
     graph.add_node("execute", execute)
     graph.add_node("conclude", conclude)
     graph.add_edge(START, "generate")
-    graph.add_conditional_edges("generate", route, ["execute", "conclude", END])
     graph.add_edge("execute", "generate")
     graph.add_edge("conclude", END)
     return graph.compile()
@@ -198,6 +191,10 @@ async def _draw(services: ChainServices, transcript: Transcript, sampling: Sampl
         has_stopped=limit is None,
     )
     return _Drawn(generated, limit)
+
+
+def _end(transcript: Transcript, reason: StopReason) -> Command[Following]:
+    return Command(goto="__end__", update=ChainState(transcript=transcript, stop_reason=reason))
 
 
 def _ending(prose: str) -> StopReason:

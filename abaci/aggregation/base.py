@@ -4,8 +4,12 @@
 cheap: True means that the chains still running cannot change the decision (or not enough to be worth their tokens), so
 they are cancelled.
 
-What every implementation promises: the order of the trajectories never changes a decision; chains without an answer
-never count as agreement; `SampleMore` is never returned when `remaining` is 0.
+Work that takes several phases is done in several calls: each ends with `Deliberating`, and the next is given its notes
+as `Progress.notes`. The phases are nodes of the solve graph, so that a run resumes at the phase it has reached.
+
+What every implementation promises: the order of the trajectories never changes a decision, nor does doubling every
+chain; chains without an answer never count as agreement; `SampleMore` is never returned when `remaining` is 0; a judge
+that fails, or says what cannot be used, costs a warning and never the decision.
 """
 
 from __future__ import annotations
@@ -13,17 +17,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from abaci.types import Bucket, Decided, Decision, Problem, SampleMore, Trajectory, Value
+from pydantic import Field, JsonValue
 
-__all__ = ["Aggregator", "Decided", "Decision", "Progress", "SampleMore"]
+from abaci.types import Bucket, Decided, Decision, Deliberating, Problem, SampleMore, Trajectory, Value
+
+__all__ = ["Aggregator", "Decided", "Decision", "Deliberating", "Progress", "SampleMore", "conclude"]
 
 
 class Progress(Value):
-    """Where a run stands: `finished` chains of `started`, and `remaining` that the budget still allows."""
+    """Where a run stands: `finished` chains of `started`, and `remaining` that the budget still allows.
+
+    `notes` are those of the last `Deliberating` or `SampleMore`, empty at first.
+    """
 
     finished: int
     started: int
     remaining: int
+    notes: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Aggregator(Protocol):
@@ -38,11 +48,23 @@ class Aggregator(Protocol):
         """Whether the chains still running may be cancelled. `buckets` are the votes so far, largest first."""
         ...
 
-    async def decide(self, problem: Problem, trajectories: Sequence[Trajectory], progress: Progress) -> Decision:
-        """The decision over all chains so far.
+    async def decide(
+        self, problem: Problem, trajectories: Sequence[Trajectory], progress: Progress
+    ) -> Decision | Deliberating:
+        """The decision over all chains so far, or the next phase of the work on it.
 
         Raises:
-            BackendError: a judge is unreachable and no fallback applies.
             SandboxError: answers could not be compared.
         """
         ...
+
+
+async def conclude(
+    aggregator: Aggregator, problem: Problem, trajectories: Sequence[Trajectory], progress: Progress
+) -> Decision:
+    """The decision, all phases in one go: for callers without a graph. Raises as `Aggregator.decide` does."""
+    while True:
+        decision = await aggregator.decide(problem, trajectories, progress)
+        if not isinstance(decision, Deliberating):
+            return decision
+        progress = progress.model_copy(update={"notes": decision.notes})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -43,7 +44,7 @@ async def bucket_trajectories(
         weigh: the weight of a chain's vote, not negative.
     """
     groups = await _group_equal(_by_canonical(trajectories), equal)
-    total = sum(weigh(member) for group in groups for member in group)
+    total = math.fsum(weigh(member) for group in groups for member in group)
     buckets = [_make_bucket(sorted(group, key=lambda t: t.chain), weigh, total) for group in groups]
     return tuple(sorted(buckets, key=lambda bucket: (-bucket.share, bucket.chains[0])))
 
@@ -70,6 +71,6 @@ async def _group_equal(by_text: Mapping[str, list[Trajectory]], equal: AnswerEqu
 
 def _make_bucket(members: list[Trajectory], weigh: Callable[[Trajectory], float], total: float) -> Bucket:
     name = members[0].answer or Answer(raw="", canonical="")
-    weight = sum(weigh(member) for member in members)
+    weight = math.fsum(weigh(member) for member in members)
     share = min(1.0, weight / total) if total > 0 else 0.0
     return Bucket(answer=name, chains=tuple(member.chain for member in members), share=share)

@@ -1,8 +1,9 @@
 """Read the final answer out of a chain's text, and say which rule found it.
 
 Rules, the first that applies: the last closed `\\boxed{…}`, the text after the last "answer is", a box that was never
-closed, the last program output, the last number. Programs (```` ```python ```` blocks) are not searched: what they
-would print is not yet an answer. `abaci.answers.tora.extract_tora` is the published variant of these rules.
+closed, the last program output, the last number. Fenced blocks are not searched: what a program would print is not yet
+an answer, and what it did print, boxed or not, is no answer that the writer has marked; only the rule for outputs reads
+it. `abaci.answers.tora.extract_tora` is the published variant of these rules, which reads everything.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+from abaci.answers.blocks import read_blocks
+
 MAX_ANSWER_CHARS = 2000
 """A longer span is no answer: the next rule is tried."""
 
@@ -19,7 +22,6 @@ _BOX = re.compile(r"\\(?:boxed|fbox)\s{0,8}")
 _ANSWER_IS = re.compile(r"\banswer(?:\s{1,8}is|\s{0,8}[:=])\s{0,8}:?", re.IGNORECASE)
 _BARE = re.compile(r"[^\s$.,;{}\\]+(?:[.,]\d+)*")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_FENCE = re.compile(r"^[ \t]{0,8}```(\w*)", re.MULTILINE)
 _NUMBER = re.compile(r"-?(?<![\d.])(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)")
 _SENTENCE_END = re.compile(r"[.!?](?:\s|$)")
 _FAILURE = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt|Exit)\b|Timeout Error|Done$)")
@@ -96,21 +98,15 @@ def find_answer(text: str) -> Extraction | None:
 
 
 def _split_blocks(text: str) -> tuple[str, str]:
-    """The text without its programs, and the content of the last output block."""
+    """The text outside of blocks, and the content of the last output block."""
     prose: list[str] = []
-    output, language, start = "", None, 0
-    for fence in _FENCE.finditer(text):
-        span = text[start : fence.start()]
-        start = fence.end()
-        if language is None or language == "output":
-            prose.append(span)
-        if language == "output":
-            output = span
-        language = (fence[1].lower() or "plain") if language is None else None
-    if language is None or language == "output":
-        prose.append(text[start:])
-    if language == "output":
-        output = text[start:]
+    output, offset = "", 0
+    for block in read_blocks(text):
+        prose.append(text[offset : block.start])
+        offset = block.end
+        if block.info == "output":
+            output = block.content
+    prose.append(text[offset:])
     return "".join(prose), output
 
 
@@ -145,6 +141,9 @@ def _read_open_box(text: str) -> str | None:
 
 
 def _read_result(output: str) -> str | None:
+    boxed = extract_boxed(output)
+    if boxed:
+        return boxed
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if not lines or _FAILURE.match(lines[-1]):
         return None

@@ -120,6 +120,8 @@ class BackendInfo(Value):
     context_length: int | None = None
     is_chat: bool = False
     """True: give it `ChatPrompt`s. False: give it `TextPrompt`s."""
+    has_chat_template: bool = False
+    """True: it takes `ChatPrompt`s too, in the model's own format."""
 
 
 class Backend(Protocol):

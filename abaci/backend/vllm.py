@@ -46,11 +46,13 @@ class VllmBackend:
     Args:
         config: which model, and how.
         on_progress: told, on the event loop, what the start is doing and the share done (None: unknown).
+        is_last: nothing follows in this process, so an engine within it need not give its memory back.
     """
 
-    def __init__(self, config: VllmConfig, *, on_progress: Progress | None = None) -> None:
+    def __init__(self, config: VllmConfig, *, on_progress: Progress | None = None, is_last: bool = False) -> None:
         self._config = config
         self._on_progress = on_progress
+        self._is_last = is_last
         self._driver: Driver | None = None
         self._facts: EngineFacts | None = None
 
@@ -61,6 +63,7 @@ class VllmBackend:
             name="vllm",
             model=self._config.model,
             context_length=None if self._facts is None else self._facts.context_length,
+            has_chat_template=self._facts is not None and bool(getattr(self._facts.tokenizer, "chat_template", None)),
         )
 
     def encode(self, text: str, *, is_start: bool = False) -> tuple[int, ...] | None:
@@ -103,7 +106,7 @@ class VllmBackend:
         prepare(self._config, is_local=directory is not None)
         if directory is None:
             await OwnThread("hub-check", lambda: require_hub_model(self._config.model)).result(START_TIMEOUT_S)
-        driver = InprocessDriver(self._config) if self._config.engine == "inprocess" else AsyncDriver(self._config)
+        driver = self._make_driver()
         loop = asyncio.get_running_loop()
 
         def progress(stage: str, share: float | None) -> None:
@@ -115,6 +118,11 @@ class VllmBackend:
         self._driver = driver
         progress("ready", 1.0)
         return self
+
+    def _make_driver(self) -> Driver:
+        if self._config.engine == "inprocess":
+            return InprocessDriver(self._config, is_last=self._is_last)
+        return AsyncDriver(self._config)
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stop. See `Backend.__aexit__`."""

@@ -61,10 +61,17 @@ class _Stop:
 
 
 class InprocessDriver:
-    """Runs `LLMEngine` on a thread. See `vllm_driver.Driver`."""
+    """Runs `LLMEngine` on a thread. See `vllm_driver.Driver`.
 
-    def __init__(self, config: VllmConfig) -> None:
+    Args:
+        config: which model, and how.
+        is_last: nothing follows the engine in this process. It is then not taken apart, which takes seconds in which
+            nothing else runs: the end of the process frees it.
+    """
+
+    def __init__(self, config: VllmConfig, *, is_last: bool = False) -> None:
         self._config = config
+        self._is_last = is_last
         self._commands: queue.SimpleQueue[_Add | _Abort | _Stop] = queue.SimpleQueue()
         self._outboxes: dict[str, _Outbox] = {}
         self._ids = itertools.count()
@@ -141,7 +148,8 @@ class InprocessDriver:
                 try:
                     self._serve()
                 finally:
-                    self._shut_down()
+                    if not self._is_last:
+                        self._shut_down()
         except Exception as error:  # noqa: BLE001 - a thread's boundary: every failure is handed to the waiting requests
             reason = f"vLLM's engine failed ({type(error).__name__}: {error}): start it again"
         finally:

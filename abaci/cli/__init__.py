@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": ("abaci.cli.serve", "Serve the REST API."),
     "trace": ("abaci.cli.trace", "Show a stored run, or list the stored runs."),
     "doctor": ("abaci.cli.doctor", "Check what works on this machine."),
+    "sandbox": ("abaci.cli.sandbox", "Prepare the sandbox's container image."),
     "replay": ("abaci.cli.offline", "Run the programs of published trajectories again."),
     "grade": ("abaci.cli.offline", "Grade pairs of answers that are labelled equal or different."),
     "vote": ("abaci.cli.offline", "Vote over pools of candidate answers."),

@@ -22,27 +22,31 @@ RUN_GRACE_S: Final = 1.2
 START_GRACE_S: Final = 0.3
 """The same where no run goes on: imports and loading models cannot be stopped, and there is nothing to keep."""
 
+FAREWELL: Final = "abaci: interrupted"
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
 def run_interruptibly(
-    coroutine: Coroutine[Any, Any, T], choose_grace_s: Callable[[], float] = lambda: START_GRACE_S
+    coroutine: Coroutine[Any, Any, T],
+    choose_grace_s: Callable[[], float] = lambda: START_GRACE_S,
+    farewell: Callable[[], str] = lambda: FAREWELL,
 ) -> T:
     """The result of `coroutine`; SIGINT and SIGTERM cancel it, and a second one ends the process at once.
 
-    What has not ended `choose_grace_s()` seconds after the signal ends with the process, and so does everything that it
-    started: sandboxes die with their owner.
+    What has not ended `choose_grace_s()` seconds after the signal ends with the process, which then says `farewell()`,
+    and so does everything that it started: sandboxes die with their owner.
 
     Raises:
         KeyboardInterrupt: it was cancelled by a signal.
     """
-    return asyncio.run(_guard(coroutine, choose_grace_s))
+    return asyncio.run(_guard(coroutine, lambda: _end_later(choose_grace_s(), farewell)))
 
 
-async def _guard(coroutine: Coroutine[Any, Any, T], choose_grace_s: Callable[[], float]) -> T:
+async def _guard(coroutine: Coroutine[Any, Any, T], bound_end: Callable[[], None]) -> T:
     task = asyncio.ensure_future(coroutine)
-    with _cancelling_signals(task, choose_grace_s) as received:
+    with _cancelling_signals(task, bound_end) as received:
         try:
             return await task
         except asyncio.CancelledError as error:
@@ -52,10 +56,11 @@ async def _guard(coroutine: Coroutine[Any, Any, T], choose_grace_s: Callable[[],
 
 
 @contextmanager
-def _cancelling_signals(
-    task: asyncio.Future[Any], choose_grace_s: Callable[[], float]
-) -> Iterator[list[signal.Signals]]:
-    """Lets signals cancel `task` while the context is open; gives the list of those received."""
+def _cancelling_signals(task: asyncio.Future[Any], bound_end: Callable[[], None]) -> Iterator[list[signal.Signals]]:
+    """Lets signals cancel `task` while the context is open; gives the list of those received.
+
+    `bound_end` is called at the first one, to bound what comes after.
+    """
     loop = asyncio.get_running_loop()
     received: list[signal.Signals] = []
 
@@ -63,8 +68,7 @@ def _cancelling_signals(
         received.append(number)
         if len(received) > 1:
             _end_process()
-        # Not stopped when the task has ended: it also bounds what comes after.
-        threading.Thread(target=_end_later, args=(choose_grace_s(),), name="bounded end", daemon=True).start()
+        bound_end()
         task.cancel()
 
     for number in _SIGNALS:
@@ -76,10 +80,15 @@ def _cancelling_signals(
             loop.remove_signal_handler(number)
 
 
-def _end_later(grace_s: float) -> None:
-    time.sleep(grace_s)
-    click.echo("abaci: interrupted", err=True)
-    _end_process()
+def _end_later(grace_s: float, farewell: Callable[[], str]) -> None:
+    """End the process in `grace_s` seconds; never called off, so that the interpreter's own end is bounded too."""
+
+    def end() -> None:
+        time.sleep(grace_s)
+        click.echo(farewell(), err=True)
+        _end_process()
+
+    threading.Thread(target=end, name="bounded end", daemon=True).start()
 
 
 def _end_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from abaci.backend.own_thread import OwnThread
 
 if TYPE_CHECKING:
-    from abaci.app import Solver
+    from abaci.sdk import Solver
 
 IMPORT_TIMEOUT_S: Final = 120.0
 """Of a cold disk on a busy machine."""
@@ -21,8 +22,11 @@ async def load_in_background(module: str) -> ModuleType:
 
 
 async def load_solver() -> type[Solver]:
-    """The class `abaci.app.Solver`; its imports take a second or more."""
-    await load_in_background("abaci.app")
-    from abaci.app import Solver
+    """The class `abaci.sdk.Solver`; its imports take a second or more."""
+    await load_in_background("abaci.sdk")
+    from abaci.sdk import Solver
+
+    # These modules last as long as the process: the garbage collector need not look through them again and again.
+    gc.freeze()
 
     return Solver

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
-from pydantic import TypeAdapter
 
-from abaci.aggregation.config import AggregatorConfig
+from abaci.cli.aggregators import aggregator_config, aggregator_options
 from abaci.cli.command import Command, debug_option, json_option, print_json
 from abaci.cli.interrupt import run_interruptibly
 from abaci.cli.loading import load_in_background
 from abaci.cli.report import grade_lines, replay_lines, vote_lines
+from abaci.cli.rows import NO_ROWS, name_malformed
 from abaci.cli.talk import OnProgress, choose_talk
-from abaci.cli.terminal import one_line, results_console
+from abaci.cli.terminal import results_console
 from abaci.errors import InvalidInput
 from abaci.evaluation.grade import GradeReport, grade_pairs
 from abaci.evaluation.replay import ReplayOptions, ReplayReport, replay_trajectories
@@ -26,8 +26,7 @@ from abaci.grading.verdict import Verdict
 from abaci.sandbox.auto import open_sandbox
 from abaci.sandbox.base import Sandbox
 from abaci.settings import Settings
-
-NO_ROWS: Final = "the file holds no row that can be used"
+from abaci.types import JudgeCalled, Usage
 
 T = TypeVar("T", ReplayReport, GradeReport, VoteReport)
 
@@ -70,40 +69,31 @@ def grade(file: Path, is_json: bool) -> None:
     _show(report, report.pairs, report.malformed_rows, grade_lines if not is_json else None)
 
 
-def aggregator_names() -> tuple[str, ...]:
-    """The kinds of aggregator that can be configured."""
-    kinds: Sequence[Any] = get_args(AggregatorConfig) or (AggregatorConfig,)
-    # A discriminated union is annotated: its members are one level deeper.
-    kinds = get_args(kinds[0]) or kinds
-    return tuple(kind.model_fields["kind"].default for kind in kinds if hasattr(kind, "model_fields"))
-
-
 @click.command(cls=Command)
 @file_argument
-@click.option(
-    "--aggregator",
-    type=click.Choice(aggregator_names()),
-    default="self_consistency",
-    show_default=True,
-    help="How candidates are merged.",
-)
+@aggregator_options(default="self_consistency")
 @json_option
 @debug_option
-def vote(file: Path, aggregator: str, is_json: bool) -> None:
+def vote(file: Path, aggregator: str, options: tuple[str, ...], is_json: bool) -> None:
     """Vote over pools of candidate answers.
 
     FILE holds questions with their recorded candidates as JSON lines, plain or gzipped; the report says how often the
     merged answer is right. Ties go to the answer of the earliest candidate.
     """
+    config = aggregator_config(aggregator, options)
 
     async def measure(sandbox: Sandbox, grader: Grader, on_progress: OnProgress) -> VoteReport:
         on_progress("loading abaci", None)
         await load_in_background("abaci.app")
-        from abaci.app import make_aggregator
+        from abaci.app import make_aggregator, open_judge
 
-        config: AggregatorConfig = TypeAdapter(AggregatorConfig).validate_python({"kind": aggregator})
-        async with Grader(sandbox) as judge:
-            return await vote_pools(file, make_aggregator(config, judge.are_equal), grader)
+        calls: list[JudgeCalled] = []
+        settings = Settings.load()
+        async with open_judge(settings, config, calls.append) as judge, Grader(sandbox) as comparer:
+            report = await vote_pools(
+                file, make_aggregator(config, comparer.are_equal, judge, settings.embedder), grader
+            )
+        return report.model_copy(update={"judge_usage": sum((call.usage for call in calls), start=Usage())})
 
     report = _run(file, "voting", measure)
     _show(report, report.questions, report.malformed_rows, vote_lines if not is_json else None)
@@ -144,7 +134,7 @@ def _run(file: Path, stage: str, measure: Measure[T]) -> T:
     reader = RowFile(file)
     rows = sum(1 for _ in reader)
     if rows == 0:
-        _name_malformed(reader.malformed)
+        name_malformed(reader.malformed)
         raise InvalidInput(NO_ROWS, field="file")
     return run_interruptibly(_measure(stage, rows, measure))
 
@@ -174,7 +164,7 @@ def _show(
     Raises:
         InvalidInput: no row at all could be used.
     """
-    _name_malformed(malformed)
+    name_malformed(malformed)
     if used == 0:
         raise InvalidInput(NO_ROWS, field="file")
     if make_lines is None:
@@ -183,8 +173,3 @@ def _show(
     console = results_console()
     for line in make_lines(report):
         console.print(line, soft_wrap=True)
-
-
-def _name_malformed(rows: Sequence[MalformedRow]) -> None:
-    for row in rows:
-        click.echo(f"abaci: line {row.line}: {one_line(row.problem)}; the row is left out", err=True)

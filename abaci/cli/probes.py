@@ -13,14 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from abaci.backend.config import BackendConfig, OpenAIConfig, ScriptedConfig, VllmConfig
 from abaci.backend.model_files import local_model_directory
 from abaci.backend.vllm_environment import is_cpu_build
 from abaci.cli.loading import load_in_background
 from abaci.errors import AbaciError, SandboxUnavailable, SettingsError
-from abaci.sandbox.config import BubblewrapConfig, LandlockConfig
+from abaci.sandbox.config import SandboxConfig
 from abaci.settings import BUNDLED_MODEL, Settings
 from abaci.types import ExecutionStatus, Value
 
@@ -200,12 +200,11 @@ async def check_server(backend: OpenAIConfig) -> Check:
 
 
 async def check_sandbox(kind: str, settings: Settings) -> Check:
-    """Whether the tier `kind` (`bubblewrap` or `landlock`) runs a program."""
-    config: BubblewrapConfig | LandlockConfig
-    if kind == "bubblewrap":
-        config = BubblewrapConfig(max_sessions=1, spares=0, start_s=SANDBOX_START_S)
-    else:
-        config = LandlockConfig(max_sessions=1, spares=0, start_s=SANDBOX_START_S)
+    """Whether the tier `kind` (as `Settings.sandbox` names it) runs a program."""
+    sizes = {"max_sessions": 1, "spares": 0, "start_s": SANDBOX_START_S}
+    # Runtimes, for instance, count only where this tier is the one in use.
+    chosen = settings.sandbox.model_dump() if settings.sandbox.kind == kind else {"kind": kind}
+    config: SandboxConfig = TypeAdapter(SandboxConfig).validate_python({**chosen, **sizes})
     try:
         seconds = await _run_program(config)
     except AbaciError as error:
@@ -214,7 +213,7 @@ async def check_sandbox(kind: str, settings: Settings) -> Check:
     return Check(name=kind, finding=Finding.OK, detail=f"ran a program, started in {seconds:.1f} s")
 
 
-async def _run_program(config: BubblewrapConfig | LandlockConfig) -> float:
+async def _run_program(config: SandboxConfig) -> float:
     """Seconds that the tier took to start; raises an `AbaciError` where it does not run a program rightly."""
     from abaci.sandbox.auto import open_sandbox
 

@@ -29,9 +29,18 @@ def _lines() -> Iterator[str]:
     for name in COMMANDS:
         command = cli.get_command(context, name)
         if command is not None:
-            yield f"## abaci {name}"
-            yield ""
-            yield from _help_block(command, name, context)
+            yield from _section(command, name, context)
+
+
+def _section(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+    """A command, or a group and its commands."""
+    context = click.Context(command, info_name=name, parent=parent)
+    yield f"## {context.command_path}"
+    yield ""
+    yield from _help_block(command, name, parent)
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            yield from _section(command.commands[each], each, context)
 
 
 def _help_block(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:

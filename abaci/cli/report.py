@@ -64,6 +64,10 @@ def vote_lines(report: VoteReport) -> Iterator[Text]:
         ("oracle", f"{report.oracle:.2f} %", "some candidate is right"),
         ("best single", f"{report.best_single:.2f} %", best),
     )
+    if report.judge_usage.requests:
+        spent = report.judge_usage
+        note = f"{spent.prompt_tokens:,} tokens read, {spent.completion_tokens:,} written"
+        yield from _figures(("judge calls", f"{spent.requests:,}", note))
 
 
 def _figures(*rows: tuple[str, str, str]) -> Iterator[Text]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,9 @@ import click
 from pydantic import ValidationError
 
 from abaci.agents.options import SolveOptions
+from abaci.agents.question import as_problem
 from abaci.backend.config import VllmConfig
+from abaci.cli.aggregators import aggregator_config, aggregator_options
 from abaci.cli.command import Command, debug_option, json_option, model_options, print_json
 from abaci.cli.exits import EXIT_INTERRUPTED
 from abaci.errors import InvalidInput
@@ -50,6 +52,7 @@ class Request:
 @click.option("--wall-s", type=float, metavar="S", help="Wall seconds for the whole run.")
 @click.option("--tokens", type=int, metavar="N", help="Tokens for the whole run, tool output included.")
 @click.option("--style", metavar="NAME", help="Prompt style; by default the one that fits the model.")
+@aggregator_options(default=None)
 @click.option("--no-live", is_flag=True, help="Plain lines on standard error instead of the live view.")
 @json_option
 @debug_option
@@ -91,16 +94,7 @@ def read_problem(question: str | None, file: str | None) -> Problem:
     if (question is None) == (file is None):
         raise click.UsageError("give either a QUESTION or --file F (- reads standard input)")
     text = question if question is not None else _read(file or "")
-    try:
-        return Problem(question=text)
-    except ValidationError as error:
-        if not text.strip():
-            raise InvalidInput("the question is empty", field="question") from error
-        if len(text) > MAX_QUESTION_CHARS:
-            raise InvalidInput(
-                f"the question is longer than {MAX_QUESTION_CHARS:,} characters: shorten it", field="question"
-            ) from error
-        raise InvalidInput("the question is not valid Unicode text", field="question") from error
+    return as_problem(text)
 
 
 def _read(file: str) -> str:
@@ -127,8 +121,13 @@ def choose_options(defaults: SolveOptions, chosen: Mapping[str, Any]) -> SolveOp
 
     Raises:
         BadParameter: a value is out of range.
+        InvalidInput: the aggregator has no such option.
         SettingsError: there is no such prompt style.
     """
+    aggregator: str | None = chosen["aggregator"]
+    settings: Sequence[str] = chosen["options"]
+    if settings and aggregator is None:
+        raise InvalidInput("--set is about an aggregator: name it with --aggregator", field="set")
     budget = {"samples": chosen["samples"], "rounds": chosen["rounds"], "tokens": chosen["tokens"]}
     budget["wall_s"] = chosen["wall_s"]
     sampling = {"temperature": chosen["temperature"], "seed": chosen["seed"]}
@@ -141,6 +140,8 @@ def choose_options(defaults: SolveOptions, chosen: Mapping[str, Any]) -> SolveOp
     merged["budget"] |= _given(budget)
     merged["sampling"] |= _given(sampling)
     merged |= _given({"style": style})
+    if aggregator is not None:
+        merged["aggregator"] = aggregator_config(aggregator, settings)
     try:
         return SolveOptions.model_validate(merged)
     except ValidationError as error:
@@ -172,7 +173,7 @@ def _preload(settings: Settings) -> None:
 
 def _run(request: Request, *, is_json: bool) -> int:
     """Solve, print, and give the exit code."""
-    from abaci.cli.interrupt import RUN_GRACE_S, START_GRACE_S, run_interruptibly
+    from abaci.cli.interrupt import FAREWELL, RUN_GRACE_S, START_GRACE_S, run_interruptibly
     from abaci.cli.progress import RunProgress
     from abaci.cli.result import exit_code, print_solution
     from abaci.cli.terminal import one_line, results_console
@@ -191,11 +192,13 @@ def _run(request: Request, *, is_json: bool) -> int:
         is_running = progress.run_id is not None and progress.finished is None
         return RUN_GRACE_S if is_running else START_GRACE_S
 
+    def farewell() -> str:
+        return FAREWELL if progress.run_id is None else f"{FAREWELL}; abaci trace {progress.run_id} shows the run"
+
     try:
-        return exit_code(run_interruptibly(_solve(request, progress.add, show), choose_grace_s))
+        return exit_code(run_interruptibly(_solve(request, progress.add, show), choose_grace_s, farewell))
     except KeyboardInterrupt:
-        stored = f"; abaci trace {progress.run_id} shows the run" if progress.run_id is not None else ""
-        click.echo(f"abaci: interrupted{stored}", err=True)
+        click.echo(farewell(), err=True)
         return EXIT_INTERRUPTED
 
 
@@ -213,7 +216,8 @@ async def _solve(
         async with talk.working("ready") as on_progress:
             on_progress("loading abaci", None)
             make_solver = await load_solver()
-            solver = await stack.enter_async_context(make_solver(request.settings, on_progress=on_progress))
+            opening = make_solver(request.settings, on_progress=on_progress, is_last=True)
+            solver = await stack.enter_async_context(opening)
         async with talk.watching() as watch, aclosing(solver.stream(request.problem, request.options)) as stream:
             async for event in stream:
                 on_event(event)

@@ -7,33 +7,36 @@ the first ones, and the next ones when it asks for more.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, JsonValue, model_validator
 
-from abaci.aggregation.base import Aggregator, Progress
+from abaci.aggregation.base import Aggregator, Progress, conclude
 from abaci.answers.normalize import make_answer
 from abaci.evaluation.rows import MalformedRow, TypedRows
 from abaci.evaluation.timing import percentage
 from abaci.grading.grader import Grader
-from abaci.types import Decided, Problem, Rationale, StopReason, Trajectory, Value
+from abaci.types import Decided, Problem, Rationale, StopReason, Trajectory, Usage, Value
 
 
 class Candidate(BaseModel):
-    """One recorded answer: which run gave it, its text where recorded, and the recorded verdict on it."""
+    """One recorded answer: which run gave it, its text and a reward model's score where recorded, and the verdict."""
 
     run: str
     answer: str | None
     correct: bool
     text: str = ""
+    reward: float | None = None
 
 
 class Pool(BaseModel):
     """One question with its candidates.
 
     Two schemas are read: `gold` with `candidates` (objects as in `Candidate`), and `gt` with parallel lists `pred` and
-    `score`, where the run is the position in the list.
+    `score`, where the run is the position in the list; `pred_score`, a number or a list of them whose last counts, is
+    the reward.
     """
 
     gold: str
@@ -50,11 +53,12 @@ class Pool(BaseModel):
             raise ValueError(f"neither `candidates` nor `{'`, `'.join(missing)}`")
         preds, scores = row["pred"], row["score"]
         texts = row.get("response") or row.get("code") or [""] * len(preds)
-        if not (len(preds) == len(scores) == len(texts)):
-            raise ValueError("`pred`, `score` and the texts have different lengths")
+        rewards = row.get("pred_score") or [None] * len(preds)
+        if not (len(preds) == len(scores) == len(texts) == len(rewards)):
+            raise ValueError("`pred`, `score`, `pred_score` and the texts have different lengths")
         candidates = [
-            {"run": str(index), "answer": pred or None, "correct": score, "text": text}
-            for index, (pred, score, text) in enumerate(zip(preds, scores, texts, strict=True))
+            {"run": str(index), "answer": pred or None, "correct": score, "text": text, "reward": _last(reward)}
+            for index, (pred, score, text, reward) in enumerate(zip(preds, scores, texts, rewards, strict=True))
         ]
         return {"gold": row["gt"], "question": row.get("question"), "candidates": candidates}
 
@@ -79,6 +83,8 @@ class VoteReport(Value):
     abstained: int
     mean_samples: float
     best_run: str | None = None
+    judge_usage: Usage = Usage()
+    """What the aggregator's judge cost, over all questions."""
     malformed_rows: tuple[MalformedRow, ...] = ()
 
 
@@ -87,14 +93,14 @@ async def vote_pools(path: Path, aggregator: Aggregator, grader: Grader) -> Vote
 
     Raises:
         InvalidInput: the file cannot be opened.
-        BackendError: the aggregator's judge is unreachable.
         GradingError, SandboxError: answers cannot be compared.
     """
     rows = TypedRows(path, Pool)
     questions = solved = possible = abstained = samples = 0
     runs: Counter[str] = Counter()
     for line, pool in rows:
-        decision, used = await _decide(pool, line, aggregator)
+        problem = Problem(question=pool.question or f"question of line {line}", reference=pool.gold)
+        decision, used = await decide_in_order(problem, make_chains(pool), aggregator)
         questions += 1
         samples += used
         possible += any(candidate.correct for candidate in pool.candidates)
@@ -116,19 +122,26 @@ async def vote_pools(path: Path, aggregator: Aggregator, grader: Grader) -> Vote
     )
 
 
-async def _decide(pool: Pool, line: int, aggregator: Aggregator) -> tuple[Decided, int]:
-    """The decision, and how many candidates it took."""
-    problem = Problem(question=pool.question or f"question of line {line}", reference=pool.gold)
-    chains = [_make_trajectory(index, candidate) for index, candidate in enumerate(pool.candidates)]
+async def decide_in_order(
+    problem: Problem, chains: Sequence[Trajectory], aggregator: Aggregator
+) -> tuple[Decided, int]:
+    """The decision on recorded chains, which `aggregator` gets in their order as it asks; and how many it took."""
     used = min(aggregator.first_samples or len(chains), len(chains))
+    notes: dict[str, JsonValue] = {}
     while True:
-        progress = Progress(finished=used, started=used, remaining=len(chains) - used)
-        decision = await aggregator.decide(problem, chains[:used], progress)
+        progress = Progress(finished=used, started=used, remaining=len(chains) - used, notes=notes)
+        decision = await conclude(aggregator, problem, chains[:used], progress)
         if isinstance(decision, Decided):
             return decision, used
         if used == len(chains):
             return Decided(answer=None, reason="every candidate was looked at and the aggregator wants more"), used
         used = min(len(chains), used + decision.samples)
+        notes = decision.notes
+
+
+def make_chains(pool: Pool) -> list[Trajectory]:
+    """The candidates of a pool as chains."""
+    return [_make_trajectory(index, candidate) for index, candidate in enumerate(pool.candidates)]
 
 
 def _make_trajectory(index: int, candidate: Candidate) -> Trajectory:
@@ -138,4 +151,9 @@ def _make_trajectory(index: int, candidate: Candidate) -> Trajectory:
         steps=(Rationale(text=candidate.text),) if candidate.text else (),
         answer=answer,
         stop_reason=StopReason.ANSWER if answer else StopReason.NO_CODE,
+        reward=candidate.reward,
     )
+
+
+def _last(reward: object) -> object:
+    return reward[-1] if isinstance(reward, list) and reward else reward

@@ -9,7 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from abaci.errors import SandboxUnavailable
 from abaci.sandbox.base import Sandbox
 from abaci.sandbox.bubblewrap import BubblewrapSandbox
-from abaci.sandbox.config import AutoSandboxConfig, BubblewrapConfig, LandlockConfig, SandboxConfig
+from abaci.sandbox.config import (
+    AutoSandboxConfig,
+    BubblewrapConfig,
+    DockerConfig,
+    GvisorConfig,
+    LandlockConfig,
+    SandboxConfig,
+)
 from abaci.sandbox.landlock import LandlockSandbox
 
 _log = logging.getLogger(__name__)
@@ -29,9 +36,20 @@ async def open_sandbox(config: SandboxConfig) -> AsyncIterator[Sandbox]:
         case LandlockConfig():
             async with LandlockSandbox(config) as sandbox:
                 yield sandbox
+        case DockerConfig() | GvisorConfig():
+            async with _make_container_sandbox(config) as sandbox:
+                yield sandbox
         case AutoSandboxConfig():
             async with AsyncExitStack() as stack:
                 yield await _start_strongest(stack, config)
+
+
+def _make_container_sandbox(config: DockerConfig | GvisorConfig) -> Sandbox:
+    try:
+        from abaci.sandbox.container.sandbox import DockerSandbox, GvisorSandbox
+    except ModuleNotFoundError as error:
+        raise SandboxUnavailable(f"the {config.kind} sandbox needs docker-py: pip install 'abaci[docker]'") from error
+    return DockerSandbox(config) if isinstance(config, DockerConfig) else GvisorSandbox(config)
 
 
 async def _start_strongest(stack: AsyncExitStack, config: AutoSandboxConfig) -> Sandbox:

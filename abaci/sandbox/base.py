@@ -13,14 +13,16 @@ What every implementation promises:
   returns an `Execution`. Only a broken sandbox raises (`SandboxError`), and such an error is never shown to a model.
 * **Limits.** See `Limits`. Above `timeout_s` the program is interrupted, then killed: `timeout`. Above
   `output_bytes` output is dropped from the middle, head and tail are kept; above `OUTPUT_FLOOD_FACTOR` times that the
-  program is stopped: `output_limit`. Above `memory_bytes` the status is `memory`.
+  program is stopped: `output_limit`. Above `memory_bytes` the status is `memory`; so it is for the largest session
+  when all sessions together exceed what the configuration grants them.
 * **Partial output is kept**, also after an error, a timeout or a kill.
 * **State.** Variables, imports and functions of earlier programs stay. When the process had to be replaced,
-  `Execution.is_session_lost` is true and the session goes on, empty.
+  `Execution.is_session_lost` is true and the session goes on, empty; unless the configuration asks for a replay
+  (`replay_s`) and every program that had succeeded succeeds again in the new process.
 * **Isolation.** No network, no writable host file, no host process visible, nothing of another session readable, an
   allow-listed environment. Nothing of a session outlives it.
-* **Bounded.** `execute` returns within `timeout_s` + `KILL_GRACE_S`; opening a session waits at most the configured
-  time and then raises `SandboxBusy`. Cancelling either leaves no process behind.
+* **Bounded.** `execute` returns within `timeout_s` + `KILL_GRACE_S`, and a replay's time where there is one; opening a
+  session waits at most the configured time and then raises `SandboxBusy`. Cancelling either leaves no process behind.
 
 A session runs one program at a time; concurrent `execute` calls on one session queue.
 """
@@ -79,7 +81,7 @@ class Sandbox(Protocol):
         ...
 
     def session(self) -> AbstractAsyncContextManager[Session]:
-        """A fresh session, destroyed when the context ends.
+        """A fresh session, killed when the context ends; its place is free for the next one once the kernel is done.
 
         Raises:
             SandboxBusy: none became free within the configured wait.

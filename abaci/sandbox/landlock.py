@@ -15,7 +15,7 @@ from abaci.errors import SandboxUnavailable
 from abaci.sandbox.bytecode import bytecode_folder
 from abaci.sandbox.config import LandlockConfig
 from abaci.sandbox.layout import ENVIRONMENT, WORKER_PATH, readable_paths, worker_command
-from abaci.sandbox.pool import PooledSandbox
+from abaci.sandbox.local import Join, LocalSandbox
 from abaci.sandbox.worker import landlock
 from abaci.sandbox.worker.hardening import Confinement
 from abaci.sandbox.zygote import Launched
@@ -23,16 +23,19 @@ from abaci.sandbox.zygote import Launched
 _NOBODY = 65534
 
 
-class LandlockSandbox(PooledSandbox):
+class LandlockSandbox(LocalSandbox):
     """A `Sandbox` isolated by Landlock and seccomp alone."""
 
     def __init__(self, config: LandlockConfig) -> None:
-        super().__init__(_LandlockLauncher(), config)
+        super().__init__(_LandlockLauncher, config)
 
 
 class _LandlockLauncher:
     tier = "landlock"
     advice = "the landlock sandbox needs Linux 5.13 or newer with Landlock switched on (lsm=landlock,…)"
+
+    def __init__(self, join: Join) -> None:
+        self._join = join
 
     async def launch(self, control_fd: int, stderr_fd: int) -> Launched:
         """Start the zygote as a child of this process.
@@ -43,18 +46,18 @@ class _LandlockLauncher:
         if landlock.version() == 0:
             raise SandboxUnavailable(f"this kernel has no Landlock: {self.advice}")
         bytecode = await bytecode_folder()
-        process = _start(control_fd, stderr_fd, bytecode)
+        process = _start(control_fd, stderr_fd, bytecode, self._join)
         return Launched(process, process.pid)
 
 
-def _start(control_fd: int, stderr_fd: int, bytecode: Path | None) -> subprocess.Popen[bytes]:
+def _start(control_fd: int, stderr_fd: int, bytecode: Path | None, join: Join) -> subprocess.Popen[bytes]:
     user = _NOBODY if os.geteuid() == 0 else None
     confinement = Confinement(readable_paths(), has_namespaces=False, is_landlock_required=True, user=user)
     command = worker_command(str(WORKER_PATH.parents[2]), control_fd, os.getpid(), confinement.to_json())
     cache = {} if bytecode is None else {"PYTHONPYCACHEPREFIX": str(bytecode)}
     try:
         return subprocess.Popen(
-            command,
+            join(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr_fd,

@@ -101,6 +101,18 @@ def worker_command(package_root: str, control_fd: int, host_pid: int, confinemen
     return [interpreter(), "-s", "-S", "-P", "-B", "-c", _BOOTSTRAP, argument]
 
 
+def container_command(package_root: str, module: str, confinement_json: str) -> list[str]:
+    """The command line that calls `serve` of a worker's `module` in our container image, isolated in the same way."""
+    home = f"/usr/local/lib/python{sys.version_info.major}.{sys.version_info.minor}"
+    path = [package_root, home, f"{home}/lib-dynload", f"{home}/site-packages"]
+    # Base images and the engine add variables of their own.
+    code = "import json, os, sys; sys.path[:], kept = json.loads(sys.argv[1]); "
+    code += "[os.environ.pop(name) for name in set(os.environ) - set(kept)]; "
+    code += f"from abaci.sandbox.worker.{module} import serve; serve(sys.argv[2])"
+    argument = json.dumps([path, list(ENVIRONMENT)])
+    return ["/usr/local/bin/python3", "-s", "-S", "-P", "-B", "-c", code, argument, confinement_json]
+
+
 def import_command(package_root: str) -> list[str]:
     """The command line of a process that imports what the zygote would, and ends."""
     code = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "

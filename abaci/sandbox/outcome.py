@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 from abaci.sandbox.base import Limits
 from abaci.sandbox.process import Ended, Stop
@@ -17,20 +18,25 @@ _STATUS_OF_REPLY = {
 
 
 class OomWatch:
-    """Notices when the kernel has killed some process of the machine for want of memory."""
+    """Notices when the kernel has killed processes for want of memory.
 
-    def __init__(self) -> None:
-        self._seen = _oom_kills()
+    Args:
+        count: how many it has killed so far: those of our control group, or where there is none of the machine.
+    """
 
-    def has_new(self) -> bool:
-        """Whether that happened since the last call, or since this object was made."""
-        now = _oom_kills()
-        is_new = now > self._seen
-        self._seen = now
-        return is_new
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._claimed = count()
+
+    def claim(self) -> bool:
+        """Whether there was such a kill that nobody has claimed yet; each explains the end of one process."""
+        if self._count() <= self._claimed:
+            return False
+        self._claimed += 1
+        return True
 
 
-def _oom_kills() -> int:
+def machine_oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since it booted; 0 where it does not say."""
     try:
         with open("/proc/vmstat", encoding="ascii") as file:
@@ -66,6 +72,8 @@ def _judge(ended: Ended, limits: Limits, has_oom: bool) -> tuple[ExecutionStatus
         return ExecutionStatus.TIMEOUT, f"the program was stopped after {limits.timeout_s:g} s, its time limit"
     if ended.stop is Stop.OUTPUT_LIMIT:
         return ExecutionStatus.OUTPUT_LIMIT, "the program was stopped because it would not stop printing"
+    if ended.stop is Stop.MEMORY:
+        return ExecutionStatus.MEMORY, ended.fault
     if ended.reply is not None:
         return _STATUS_OF_REPLY[ended.reply.kind], ended.reply.error
     # A session cannot send itself SIGKILL, so somebody else did; with the kernel's count gone up, the kernel.

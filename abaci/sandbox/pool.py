@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
 from abaci.errors import SandboxBusy, SandboxError, SandboxUnavailable
 from abaci.sandbox.config import PoolConfig
-from abaci.sandbox.outcome import OomWatch
-from abaci.sandbox.process import SessionProcess
-from abaci.sandbox.session import ProcessSession
+from abaci.sandbox.outcome import OomWatch, machine_oom_kills
+from abaci.sandbox.process import UNDEAD, SessionProcess
+from abaci.sandbox.session import ProcessSession, SessionPolicy
+from abaci.sandbox.spares import CALM_S, SpareTarget
 from abaci.sandbox.zygote import Launcher, Zygote
 
 _REFILL_PAUSE_S = 0.5
 """After a failed fork, how long the spares wait before the next try, in seconds."""
+_DESCRIPTORS_A_SESSION = 3
+_OTHER_DESCRIPTORS = 512
+"""Left for the rest of this process where sessions need more descriptors than it may have."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +42,24 @@ class PooledSandbox:
         self._starting = asyncio.Lock()
         self._zygote: Zygote | None = None
         self._spares: list[SessionProcess] = []
+        self._target = SpareTarget(config.spares, config.max_spares, 0.0)
         self._spare_taken = asyncio.Event()
         self._refill: asyncio.Task[None] | None = None
         self._sessions: set[ProcessSession] = set()
+        self._ending: set[asyncio.Future[bool]] = set()
         self._is_open = False
-        self._oom = OomWatch()
+        self._policy = SessionPolicy(config.memory_bytes, config.replay_s)
+        self._oom = OomWatch(machine_oom_kills)
 
     @property
     def tier(self) -> str:
         """The isolation in force."""
         return self._launcher.tier
+
+    @property
+    def zygote_pid(self) -> int | None:
+        """The process that sessions are forked from; None before the start."""
+        return None if self._zygote is None else self._zygote.pid
 
     async def __aenter__(self) -> Self:
         """Start the zygote and prove, with one session, that a program can be locked up and run.
@@ -54,6 +67,7 @@ class PooledSandbox:
         Raises:
             SandboxUnavailable: the tier does not work here; the message says why.
         """
+        _allow_descriptors((self._config.max_sessions + self._config.max_spares) * _DESCRIPTORS_A_SESSION)
         self._zygote = await Zygote.start(self._launcher, self._config.start_s)
         self._is_open = True
         try:
@@ -74,9 +88,11 @@ class PooledSandbox:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._refill
         try:
-            spares = [spare.close() for spare in self._spares]
-            await asyncio.gather(*spares, *(session.close() for session in self._sessions))
+            spares = [spare.end() for spare in self._spares]
             self._spares.clear()
+            gone = await asyncio.gather(*spares, *(session.end() for session in self._sessions), *self._ending)
+            if not all(gone):
+                raise SandboxError(UNDEAD)
         finally:
             async with self._starting:
                 if self._zygote is not None:
@@ -95,11 +111,18 @@ class PooledSandbox:
         try:
             yield session
         finally:
-            try:
-                await session.close()
-            finally:
-                self._sessions.discard(session)
-                self._slots.release()
+            # Killed here and now; that the kernel takes a while to clear away after it is nobody's wait.
+            gone = session.end()
+            self._sessions.discard(session)
+            self._ending.add(gone)
+            gone.add_done_callback(self._ended)
+
+    def _ended(self, gone: asyncio.Future[bool]) -> None:
+        """A session's process is gone: somebody else may have its place."""
+        self._ending.discard(gone)
+        self._slots.release()
+        if not gone.result():
+            _log.error(UNDEAD)
 
     async def _open_session(self) -> ProcessSession:
         wait_s = self._config.wait_s
@@ -118,7 +141,7 @@ class PooledSandbox:
                     "once; raise max_sessions or wait_s, or run fewer chains at a time"
                 ) from error
             raise
-        return ProcessSession(process, self._take, self._config.memory_bytes, self._oom)
+        return ProcessSession(process, self._take, self._policy, self._oom)
 
     async def _take(self) -> SessionProcess:
         """A fresh process: a spare where there is one, else a fork."""
@@ -128,6 +151,8 @@ class PooledSandbox:
             if process.is_alive:
                 return process
             await process.close()
+        self._target.missed(asyncio.get_running_loop().time())
+        self._spare_taken.set()
         return await self._fork()
 
     async def _fork(self) -> SessionProcess:
@@ -147,13 +172,32 @@ class PooledSandbox:
             return self._zygote
 
     async def _keep_spares(self) -> None:
-        """Refill the spares whenever one was taken, until cancelled."""
+        """Keep as many spares as the demand asks for, until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             self._spare_taken.clear()
-            while len(self._spares) < self._config.spares:
+            while len(self._spares) < self._target.at(loop.time()):
                 try:
                     self._spares.append(await self._fork())
                 except SandboxError as error:
                     _log.warning("no spare sandbox session could be made: %s", error)
                     await asyncio.sleep(_REFILL_PAUSE_S)
-            await self._spare_taken.wait()
+            while len(self._spares) > self._target.at(loop.time()):
+                self._discard(self._spares.pop())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CALM_S if self._target.is_raised else None):
+                    await self._spare_taken.wait()
+
+    def _discard(self, spare: SessionProcess) -> None:
+        gone = spare.end()
+        self._ending.add(gone)
+        gone.add_done_callback(self._ending.discard)
+
+
+def _allow_descriptors(count: int) -> None:
+    """Raise this process's own limit where so many sessions need it; where it may not, a session will say so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

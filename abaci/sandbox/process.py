@@ -14,20 +14,22 @@ from enum import Enum
 from abaci.errors import SandboxError, SessionClosed
 from abaci.sandbox.base import OUTPUT_FLOOD_FACTOR, Limits
 from abaci.sandbox.capture import READ_BYTES, OutputCapture
-from abaci.sandbox.waiting import readable_within
+from abaci.sandbox.handle import Handle
 from abaci.sandbox.worker.wire import Reply, ReplyKind, pack_request, parse_reply
 
 SOFT_GRACE_S = 0.3
 """How long an interrupted program may take to end by itself, in seconds, before its process is killed."""
 EXIT_NOTE_S = 0.25
 """How long to wait, in seconds, for the zygote to say why a process ended."""
-_GONE_S = 2.0
+_GONE_S = 15.0
+"""How long a killed process may take to go, in seconds: hundreds at once, on a busy machine, take a while."""
 _WATCH_S = 0.002
 """How long output may wait in its pipe, in seconds: most programs have ended by then, and cost no wake-up for it."""
 _MAX_DRAIN_READS = 32
 _PROGRAM_KINDS = (ReplyKind.OK, ReplyKind.ERROR, ReplyKind.MEMORY)
 _CORRUPTED = "the program corrupted the session's control channel, and its process was killed"
 _ENDED = "the program ended its process"
+UNDEAD = f"a sandbox session's process did not die within {_GONE_S:g} s of SIGKILL"
 
 
 class Stop(Enum):
@@ -35,6 +37,7 @@ class Stop(Enum):
 
     TIMEOUT = "timeout"
     OUTPUT_LIMIT = "output_limit"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True)
@@ -64,19 +67,21 @@ class SessionProcess:
         self._loop = asyncio.get_running_loop()
         self._channel = channel
         self._output_fd = output_fd
-        self._pidfd: int | None = None
+        self._handle: Handle | None = None
         self._received = bytearray()
         self._serial = 0
         self._unsent = memoryview(b"")
         self._capture = OutputCapture(0)
         self._flood_bytes = 0
         self._stop: Stop | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         self._fault: str | None = None
         # The first reply may come before anybody waits for it.
         self._waiting: asyncio.Future[Reply | None] = self._loop.create_future()
         self._ready = self._waiting
         self._exit_status: asyncio.Future[int] = self._loop.create_future()
         self._is_closed = False
+        self._gone: asyncio.Future[bool] = self._loop.create_future()
         self._is_worker_lost = False
         self._loop.add_reader(channel.fileno(), self._on_channel)
 
@@ -87,13 +92,18 @@ class SessionProcess:
         """False once the process has ended, broke the protocol, or was killed."""
         return self._fault is None and not self._is_closed
 
-    def adopt(self, pidfd: int) -> None:
+    @property
+    def pid(self) -> int | None:
+        """The id of the process on this machine; None where it has ended, or another kernel runs it."""
+        return None if self._handle is None else self._handle.pid
+
+    def adopt(self, handle: Handle) -> None:
         """Take over the handle of the process."""
-        self._pidfd = pidfd
+        self._handle = handle
         if self._is_closed:
-            self._signal(signal.SIGKILL)
-            self._pidfd = None
-            os.close(pidfd)
+            handle.send_signal(signal.SIGKILL)
+            self._handle = None
+            os.close(handle.descriptor)
 
     def exited(self, status: int) -> None:
         """The zygote reports the wait status of the process."""
@@ -122,17 +132,42 @@ class SessionProcess:
         self._signal(signal.SIGKILL)
         self._break(fault)
 
-    async def close(self) -> None:
-        """Kill the process, wait until it is gone (bounded), and release every descriptor."""
+    def stop_for_memory(self, budget_bytes: int) -> None:
+        """Kill the process, because all of them together hold more than `budget_bytes` and it holds the most."""
+        if self._is_running and self._serial:
+            self._stop = Stop.MEMORY
+        self.kill(
+            f"the program was killed because all programs together held more than {budget_bytes >> 20} MiB, "
+            "and this one the most"
+        )
+
+    def end(self) -> asyncio.Future[bool]:
+        """Kill the process; every descriptor is released once it is gone.
+
+        Returns:
+            done within a bounded time: whether it is gone; False where even SIGKILL did not end it in time.
+        """
         if self._is_closed:
-            return
+            return self._gone
         self.kill()
         self._is_closed = True
-        try:
-            if self._pidfd is not None and not await readable_within(self._pidfd, _GONE_S):
-                raise SandboxError(f"a sandbox session's process did not die within {_GONE_S:g} s of SIGKILL")
-        finally:
-            self._release()
+        self._loop.remove_reader(self._output_fd)
+        if self._handle is None:
+            self._release(True)
+            return self._gone
+        timer = self._loop.call_later(_GONE_S, self._release, False)
+        self._gone.add_done_callback(lambda _: timer.cancel())
+        self._loop.add_reader(self._handle.descriptor, self._release, True)
+        return self._gone
+
+    async def close(self) -> None:
+        """`end`, and wait until the process is gone.
+
+        Raises:
+            SandboxError: it does not die.
+        """
+        if not await asyncio.shield(self.end()):
+            raise SandboxError(UNDEAD)
 
     # --- programs -----------------------------------------------------------------------------------------------------
 
@@ -150,11 +185,7 @@ class SessionProcess:
         self._flood_bytes = limits.output_bytes * OUTPUT_FLOOD_FACTOR
         self._stop = None
         started = time.perf_counter()
-        timers = [
-            self._loop.call_later(_WATCH_S, self._watch_output),
-            self._loop.call_later(limits.timeout_s, self._interrupt, Stop.TIMEOUT),
-            self._loop.call_later(limits.timeout_s + SOFT_GRACE_S, self._give_up),
-        ]
+        self._timers = [self._loop.call_later(min(_WATCH_S, limits.timeout_s), self._watch, limits.timeout_s)]
         expected = self._expect_reply()
         try:
             self._unsent = memoryview(pack_request(self._serial, code, memory_bytes))
@@ -171,7 +202,7 @@ class SessionProcess:
             self.kill("the program was cancelled")
             raise
         finally:
-            for timer in timers:
+            for timer in self._timers:
                 timer.cancel()
             if not self._is_closed:
                 self._loop.remove_reader(self._output_fd)
@@ -255,8 +286,16 @@ class SessionProcess:
 
     # --- output -------------------------------------------------------------------------------------------------------
 
-    def _watch_output(self) -> None:
+    def _watch(self, timeout_s: float) -> None:
+        """The program runs for a while: take its output as it comes, and mind its time."""
+        if self._is_closed:
+            return
         self._loop.add_reader(self._output_fd, self._on_output)
+        left_s = max(0.0, timeout_s - _WATCH_S)
+        self._timers = [
+            self._loop.call_later(left_s, self._interrupt, Stop.TIMEOUT),
+            self._loop.call_later(left_s + SOFT_GRACE_S, self._give_up),
+        ]
 
     def _on_output(self) -> None:
         try:
@@ -283,13 +322,14 @@ class SessionProcess:
                 if not data:
                     return
                 self._capture.add(data)
+                if len(data) < READ_BYTES:
+                    return
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
     def _signal(self, number: int) -> None:
-        if self._pidfd is not None:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+        if self._handle is not None:
+            self._handle.send_signal(number)
 
     async def _death_signal(self) -> int | None:
         """The signal that ended the process; None where it ended otherwise, or nobody says in time."""
@@ -300,14 +340,18 @@ class SessionProcess:
             return None
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
 
-    def _release(self) -> None:
+    def _release(self, is_gone: bool) -> None:
+        # On a loop that was blocked for long, the end and the time-out come in one turn.
+        if self._gone.done():
+            return
         self._channel.close()
-        self._loop.remove_reader(self._output_fd)
         os.close(self._output_fd)
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
+        if self._handle is not None:
+            self._loop.remove_reader(self._handle.descriptor)
+            os.close(self._handle.descriptor)
+            self._handle = None
         self.exited(0)
+        self._gone.set_result(is_gone)
 
     def _check_open(self) -> None:
         # Once closed, the descriptors' numbers may belong to somebody else.

@@ -8,7 +8,10 @@ import select
 
 async def readable_within(descriptor: int, timeout_s: float) -> bool:
     """Whether `descriptor` became readable within `timeout_s` seconds; nobody else may be waiting for it."""
-    if select.select([descriptor], [], [], 0)[0]:
+    # Not `select`, which knows the first 1024 descriptors only.
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if poll.poll(0):
         return True
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()

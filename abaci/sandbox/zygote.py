@@ -13,22 +13,33 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from abaci.errors import SandboxError, SandboxUnavailable
+from abaci.sandbox.handle import Handle, LineHandle, PidHandle
 from abaci.sandbox.process import SessionProcess
 from abaci.sandbox.waiting import readable_within
 from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
 
 SPAWN_S = 10.0
 """How long a fork and its lock-up may take, in seconds; 5 ms on an idle machine."""
-_END_S = 2.0
 _STDERR_BYTES = 8192
 
 
 @dataclass(frozen=True)
 class Launched:
-    """A started zygote: our child process, and the zygote's own id where that is a descendant of it."""
+    """A started zygote: our child process, and the zygote's own id where that is a descendant of it.
+
+    Args:
+        process: our child.
+        zygote_pid: the zygote, or whoever stands for it.
+        end_s: how long both may take to end, in seconds, once their control channel is closed.
+        sees_hang_up: whether it notices that even while it starts; otherwise it is killed then.
+        is_spent_when_fork_fails: whether what it runs in is used up then and must be replaced, with all its sessions.
+    """
 
     process: subprocess.Popen[bytes]
     zygote_pid: int
+    end_s: float = 15.0
+    sees_hang_up: bool = False
+    is_spent_when_fork_fails: bool = False
 
 
 class Launcher(Protocol):
@@ -59,7 +70,7 @@ class Zygote:
     def __init__(self, launcher: Launcher, launched: Launched, control: socket.socket, stderr_fd: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._launcher = launcher
-        self._process = launched.process
+        self._launched = launched
         self._pidfd = _open_pidfd(launched)
         self._control = control
         self._stderr_fd = stderr_fd
@@ -73,6 +84,11 @@ class Zygote:
         self._is_closed = False
         self.is_alive = True
         self._loop.add_reader(control.fileno(), self._on_control)
+
+    @property
+    def pid(self) -> int:
+        """Its process id on this machine."""
+        return self._launched.zygote_pid
 
     @classmethod
     async def start(cls, launcher: Launcher, timeout_s: float) -> Zygote:
@@ -194,9 +210,13 @@ class Zygote:
                 if not self._warm.done():
                     self._warm.set_result(None)
             case ControlKind.SPAWNED if len(descriptors) == 1:
-                self._spawned(message.session, descriptors[0])
+                self._spawned(message.session, PidHandle(descriptors[0]))
+            case ControlKind.SPAWNED_AFAR if len(descriptors) == 1:
+                self._spawned(message.session, LineHandle(descriptors[0]))
             case ControlKind.FAILED:
                 self._failed(message.session, message.text)
+                if self._launched.is_spent_when_fork_fails:
+                    self._lost(f"it could not fork: {message.text}")
             case ControlKind.EXITED:
                 session = self._sessions.pop(message.session, None)
                 if session is not None:
@@ -204,12 +224,12 @@ class Zygote:
             case _:
                 raise ValueError(f"unexpected {message.kind.name} with {len(descriptors)} descriptors")
 
-    def _spawned(self, serial: int, pidfd: int) -> None:
+    def _spawned(self, serial: int, handle: Handle) -> None:
         session = self._sessions.get(serial)
         if session is None:
-            os.close(pidfd)
+            os.close(handle.descriptor)
             raise ValueError(f"a handle of session {serial}, which nobody asked for")
-        session.adopt(pidfd)
+        session.adopt(handle)
         waiting = self._spawning.get(serial)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
@@ -254,8 +274,9 @@ class Zygote:
             self._warm.exception()  # Looked at, so that asyncio does not report it as forgotten.
         self._control.close()
         try:
-            # Busy importing, it would not see that its channel closed.
-            if not self._is_warm or not await readable_within(self._pidfd, _END_S):
+            # Busy importing, it may not see that its channel closed.
+            is_heard = self._is_warm or self._launched.sees_hang_up
+            if not is_heard or not await readable_within(self._pidfd, self._launched.end_s):
                 with contextlib.suppress(ProcessLookupError):
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             await self._wait_process()
@@ -265,12 +286,14 @@ class Zygote:
 
     async def _wait_process(self) -> None:
         """Wait for our child, which ends after the zygote and all that was below it."""
-        pidfd = os.pidfd_open(self._process.pid)
+        pidfd = os.pidfd_open(self._launched.process.pid)
         try:
-            if not await readable_within(pidfd, _END_S):
-                self._process.kill()
-                raise SandboxError(f"the sandbox's worker did not end within {_END_S:g} s of being killed")
-            self._process.wait()
+            if not await readable_within(pidfd, self._launched.end_s):
+                self._launched.process.kill()
+                raise SandboxError(
+                    f"the sandbox's worker did not end within {self._launched.end_s:g} s of being killed"
+                )
+            self._launched.process.wait()
         finally:
             os.close(pidfd)
 

@@ -12,6 +12,7 @@ from abaci.types import (
     ChainStarted,
     Decided,
     DecisionMade,
+    JudgeCalled,
     RunFinished,
     RunStarted,
     RunStatus,
@@ -74,6 +75,7 @@ class _Fold:
     steps: dict[int, list[Step]] = field(default_factory=dict)
     ends: dict[int, ChainFinished] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    judge_usage: Usage = field(default_factory=Usage)
 
     def add(self, event: TraceEvent) -> None:
         match event.body:
@@ -88,6 +90,8 @@ class _Fold:
                 self.ends[chain] = end
             case VotesCounted(buckets=buckets):
                 self.buckets = buckets
+            case JudgeCalled(usage=usage):
+                self.judge_usage = self.judge_usage + usage
             case DecisionMade(decision=decision):
                 self.buckets = decision.buckets or self.buckets
                 if isinstance(decision, Decided):
@@ -134,6 +138,7 @@ class _Fold:
             buckets=self.buckets,
             trajectories=self.trajectories(),
             usage=sum((end.usage for end in self.ends.values()), start=Usage()),
+            judge_usage=self.judge_usage,
             duration_s=self.finished.duration_s if self.finished else max(0.0, stored[-1].at - stored[0].at),
             warnings=self.all_warnings(stored),
             error=self.finished.error if self.finished else None,

@@ -31,7 +31,9 @@ class TraceWriter:
         flush_interval_s: how long events gather before they are sent.
         max_pending: how many events may wait. Above it, a run's further events are refused: what is stored of the run
             stays a beginning without holes.
-        patience_s: how long `flush` and the end of the `async with` wait for a failing store, in seconds and together.
+        patience_s: how long `flush` and the end of the `async with` wait for a slow store, in seconds and together.
+        failing_patience_s: how long each of them waits for a store that refuses what it is sent. Less, because it has
+            been tried again and again for as long as the run took.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class TraceWriter:
         flush_interval_s: float = 0.2,
         max_pending: int = 20_000,
         patience_s: float = 3.0,
+        failing_patience_s: float = 0.4,
     ) -> None:
         self._store = store
         self._flush_interval_s = flush_interval_s
         self._max_pending = max_pending
         self._patience_s = patience_s
+        self._failing_patience_s = failing_patience_s
         self._pending: deque[TraceEvent] = deque()
         self._refused: Counter[str] = Counter()
         self._refusal: str | None = None
@@ -54,6 +58,7 @@ class TraceWriter:
         self._has_work = asyncio.Event()
         self._is_done = asyncio.Event()
         self._is_hurried = asyncio.Event()
+        self._hurried_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def put(self, event: TraceEvent) -> None:
@@ -73,15 +78,15 @@ class TraceWriter:
         """Send what is pending now; returns when it is stored, or when the patience has run out. Never raises."""
         if not self._pending or self._task is None:
             return
-        self._is_hurried.set()
-        started = time.monotonic()
+        self._is_done.clear()
+        self._hurry()
         try:
             async with asyncio.timeout(max(0.0, self._patience_s)):
                 await self._is_done.wait()
         except TimeoutError:
             self._failure = self._failure or "the store is too slow"
-            self._patience_s -= time.monotonic() - started
         finally:
+            self._patience_s -= time.monotonic() - self._hurried_at
             self._is_hurried.clear()
 
     @property
@@ -112,7 +117,7 @@ class TraceWriter:
             return
         try:
             self._is_closed = True
-            self._is_hurried.set()
+            self._hurry()
             self._has_work.set()
             await asyncio.wait({task}, timeout=self._patience_s)
         finally:
@@ -128,21 +133,26 @@ class TraceWriter:
         self._refused[event.run_id] += 1
         self._refusal = cause
 
+    def _hurry(self) -> None:
+        self._hurried_at = time.monotonic()
+        self._is_hurried.set()
+
     async def _send_all(self) -> None:
-        """Send until the writer is closed and nothing is left."""
+        """Send until the writer is closed and nothing is left, or nothing more is to be hoped for."""
         while True:
             await self._has_work.wait()
             if len(self._pending) < BATCH_EVENTS:
                 await self._pause(self._flush_interval_s)
-            while self._pending:
-                await self._send_batch()
-            self._has_work.clear()
+            while self._pending and await self._send_batch():
+                pass
+            if not self._pending:
+                self._has_work.clear()
             self._is_done.set()
             if self._is_closed:
                 return
 
-    async def _send_batch(self) -> None:
-        """Send the oldest events, trying until the store takes them."""
+    async def _send_batch(self) -> bool:
+        """Send the oldest events until the store takes them; False when whoever waits for that has waited enough."""
         batch = list(islice(self._pending, BATCH_EVENTS))
         backoff_s = FIRST_BACKOFF_S
         while True:
@@ -154,9 +164,11 @@ class TraceWriter:
                 self._failure = None
                 for _ in batch:
                     self._pending.popleft()
-                return
+                return True
             if self._is_hurried.is_set():
                 await asyncio.sleep(FIRST_BACKOFF_S)
+                if time.monotonic() - self._hurried_at >= self._failing_patience_s:
+                    return False
             else:
                 await self._pause(backoff_s)
                 backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)

@@ -1,4 +1,4 @@
-"""What the contract suites share: a real Redis server."""
+"""What the contract suites share: a real Redis server, and a sandbox of every tier."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from sandbox_tiers import TIERS, scripted
+
+from abaci.sandbox.base import Sandbox, Session
 
 
 class RedisServer:
@@ -72,3 +76,24 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
         yield server
     finally:
         server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=TIERS)
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A started sandbox that really runs programs."""
+    async with TIERS[request.param]() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[*TIERS, "scripted"])
+async def any_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A started sandbox, or the double."""
+    async with TIERS.get(request.param, scripted)() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def session(sandbox: Sandbox) -> AsyncIterator[Session]:
+    """A fresh session of `sandbox`."""
+    async with sandbox.session() as opened:
+        yield opened

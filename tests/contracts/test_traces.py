@@ -340,7 +340,7 @@ async def test_a_store_that_is_not_open_says_so(kind: str, tmp_path: Path) -> No
 async def test_redis_down_in_the_middle_of_a_run_loses_and_doubles_nothing(redis_server: RedisServer) -> None:
     run_id = new_run_id()
     async with RedisTraceStore(redis_config(redis_server)) as store:
-        async with TraceWriter(store, flush_interval_s=0.01, patience_s=20) as writer:
+        async with TraceWriter(store, flush_interval_s=0.01, patience_s=20, failing_patience_s=20) as writer:
             writer.put(started(run_id))
             for seq in range(1, 400):
                 writer.put(step(run_id, seq))

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
+from process_table import descendants, is_alive
 
 from abaci.cli import cli
 from abaci.types import Solution
@@ -41,31 +42,6 @@ def script(monkeypatch: pytest.MonkeyPatch, *replies: str, latency_s: float = 0.
 def abaci(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "abaci.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
-
-
-def descendants(pid: int) -> set[int]:
-    children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found: set[int] = set()
-    waiting = [pid]
-    while waiting:
-        for child in children.get(waiting.pop(), []):
-            found.add(child)
-            waiting.append(child)
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 # --- solve and trace --------------------------------------------------------------------------------------------------
@@ -125,34 +101,6 @@ def test_a_store_without_runs_says_so_on_standard_error() -> None:
     assert "no runs are stored yet" in done.stderr
 
 
-def test_ctrl_c_leaves_no_process_and_a_cancelled_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    script(monkeypatch, PROGRAM, ANSWER, latency_s=100.0)
-    command = [sys.executable, "-m", "abaci.cli", "solve", "What is 6 times 7?", "--samples", "4"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "script: What is" in line:
-                break
-        # The chains wait for the model; their sandbox sessions are open.
-        time.sleep(0.5)
-        children = descendants(process.pid)
-        assert children
-        process.send_signal(signal.SIGINT)
-        interrupted = time.monotonic()
-        assert process.wait(timeout=20) == 130
-        while any(map(is_alive, children)) and time.monotonic() - interrupted < 20:
-            time.sleep(0.02)
-        took_s = time.monotonic() - interrupted
-        said, printed = process.stderr.read(), process.stdout.read()
-    assert took_s < 6.0, "2 s on an idle machine"
-    assert printed == ""
-    run = re.search(r"interrupted; abaci trace (run_[0-9a-f]{24}) shows the run", said)
-    assert run is not None
-    traced = CliRunner().invoke(cli, ["trace", run.group(1), "--json"])
-    assert json.loads(traced.stdout)["status"] == "cancelled"
-
-
 # --- doctor -----------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +114,40 @@ def test_the_doctor_tries_everything_that_a_solve_needs() -> None:
     assert (done.exit_code, report["can_solve"]) == (0, True)
     for check in report["checks"]:
         assert (check["finding"] == "ok") == (check["advice"] is None)
+
+
+ATTACKS = [
+    {"name": "fork", "code": "import os\nos.fork()\nprint('PWNED')", "oracle": "reply", "timeout": 3},
+    {"name": "success", "code": "print('PWNED')", "oracle": "no_pwned", "timeout": 3, "category": "none"},
+]
+
+
+def test_the_doctor_runs_attacks_and_fails_when_one_succeeds(tmp_path: Path) -> None:
+    file = tmp_path / "attacks.jsonl"
+    file.write_text("\n".join([json.dumps(ATTACKS[0]), '{"name": "half"', json.dumps(ATTACKS[1])]))
+    done = CliRunner().invoke(cli, ["doctor", "--attacks", str(file), "--json"])
+    report = json.loads(done.stdout)
+    assert (done.exit_code, report["programs"], report["held"]) == (1, 2, 1)
+    assert report["failed"] == [{"name": "success", "why": "it succeeded: PWNED"}]
+    assert report["holds"] == [{"name": "fork", "by": "error: PermissionError: [Errno 1] Operation not permitted"}]
+    assert report["tier"] in {"bubblewrap", "landlock"}
+    assert "abaci: line 2: not JSON" in done.stderr
+
+
+def test_the_doctor_is_content_when_every_attack_is_held(tmp_path: Path) -> None:
+    file = tmp_path / "attacks.jsonl"
+    file.write_text(json.dumps(ATTACKS[0]))
+    done = CliRunner().invoke(cli, ["doctor", "--attacks", str(file)])
+    assert done.exit_code == 0
+    assert "1 of 1 attack held by the" in done.stdout
+
+
+def test_a_file_without_attacks_is_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "attacks.jsonl"
+    file.write_text('{"name": "no code"}')
+    done = CliRunner().invoke(cli, ["doctor", "--attacks", str(file), "--json"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "line 1: code: Field required" in done.stderr
 
 
 # --- offline ----------------------------------------------------------------------------------------------------------

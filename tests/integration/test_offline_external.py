@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from abaci.aggregation.config import SelfConsistencyConfig
+from abaci.aggregation.adaptive import Adaptive
+from abaci.aggregation.config import (
+    AdaptiveConfig,
+    BetaRule,
+    SelfConsistencyConfig,
+    StoppingRule,
+    SupermajorityRule,
+    WindowRule,
+)
 from abaci.aggregation.self_consistency import SelfConsistency
 from abaci.answers.equality import compare_exact
 from abaci.answers.extract import extract_answer, extract_boxed
@@ -141,3 +149,26 @@ async def test_majority_of_eight_math_samples_is_the_known_one(grader: Grader) -
     report = await vote_pools(DATA / "math100x8_reward_scored.jsonl.gz", aggregator, grader)
     assert (report.questions, report.oracle) == (100, 96.0)
     assert report.accuracy >= 93.0
+
+
+async def test_votes_weighted_by_reward_reach_the_released_best_of_eight(grader: Grader) -> None:
+    aggregator = SelfConsistency(SelfConsistencyConfig(weight="reward"), grader.are_equal)
+    report = await vote_pools(DATA / "math100x8_reward_scored.jsonl.gz", aggregator, grader)
+    assert report.accuracy >= 94.0
+
+
+@pytest.mark.parametrize(
+    ("rule", "most_samples", "lost"),
+    [(BetaRule(), 7.9, 0.0), (SupermajorityRule(), 6.0, 0.3), (WindowRule(), 9.0, 0.0)],
+)
+async def test_adaptive_sampling_keeps_the_accuracy_of_the_vote(
+    grader: Grader, rule: StoppingRule, most_samples: float, lost: float
+) -> None:
+    vote = SelfConsistency(SelfConsistencyConfig(), grader.are_equal)
+    plain = await vote_pools(DATA / "answer_pool_gsm8k.jsonl.gz", vote, grader)
+    adaptive = Adaptive(AdaptiveConfig(rule=rule), vote, grader.are_equal)
+    report = await vote_pools(DATA / "answer_pool_gsm8k.jsonl.gz", adaptive, grader)
+    assert report.mean_samples <= most_samples
+    assert report.accuracy >= plain.accuracy - lost
+    if lost == 0.0:
+        assert report.accuracy == plain.accuracy

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from abaci.aggregation.config import SelfConsistencyConfig
+from abaci.aggregation.config import SelfConsistencyConfig, UniversalConfig
 from abaci.aggregation.self_consistency import SelfConsistency
+from abaci.app import make_aggregator, open_judge
+from abaci.backend.config import OpenAIConfig, ScriptedConfig
 from abaci.evaluation.grade import grade_pairs
 from abaci.evaluation.replay import ReplayOptions, replay_trajectories
 from abaci.evaluation.vote import vote_pools
@@ -18,6 +20,8 @@ from abaci.grading.grader import Grader
 from abaci.sandbox.auto import open_sandbox
 from abaci.sandbox.base import Sandbox
 from abaci.sandbox.config import AutoSandboxConfig
+from abaci.settings import Settings
+from abaci.types import JudgeCalled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -68,3 +72,20 @@ async def test_votes_count_equal_answers_together(grader: Grader) -> None:
     found = json.loads((await vote_pools(ROWS / "pools.jsonl", aggregator, grader)).model_dump_json())
     assert (found["questions"], found["accuracy"], found["oracle"]) == (5, 60.0, 80.0)
     assert (found["best_single"], found["abstained"], found["mean_samples"]) == (40.0, 1, 3.0)
+
+
+async def test_a_judge_that_the_settings_name_is_asked_and_accounted_for(grader: Grader) -> None:
+    settings = Settings(judge=ScriptedConfig(replies=('{"choice": 1}',)))
+    calls: list[JudgeCalled] = []
+    config = UniversalConfig()
+    async with open_judge(settings, config, calls.append) as judge:
+        report = await vote_pools(ROWS / "pools.jsonl", make_aggregator(config, grader.are_equal, judge), grader)
+    # The first candidate of each question; those of one answer, or none, need no judge.
+    assert (report.accuracy, report.abstained, len(calls)) == (40.0, 1, 4)
+    assert {call.verdict for call in calls} == {1}
+
+
+async def test_without_a_need_for_a_judge_none_is_started() -> None:
+    unreachable = Settings(judge=OpenAIConfig(base_url="http://127.0.0.1:9/v1", model="none"))
+    async with open_judge(unreachable, SelfConsistencyConfig(), lambda _: None) as judge:
+        assert judge is not None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
+import functools
 import json
 import os
 import resource
@@ -24,7 +27,10 @@ _CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_CAPABILITY = 63
 
+_LIMITS_UNKNOWN_TO_GVISOR = {resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_SIGPENDING}
+
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.prctl.argtypes = (ctypes.c_int, *(ctypes.c_ulong,) * 4)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ def lock_up(confinement: Confinement) -> None:
     """
     if confinement.user is not None:
         change_user(confinement.user)
+    _be_killed_first()
     if confinement.has_namespaces:
         _own_namespaces(confinement.read_paths)
     _limit_resources()
@@ -100,18 +107,26 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _be_killed_first() -> None:
+    """Have the kernel, out of memory, kill this process before any other of the machine or of its control group."""
+    # Where there is nothing to write to, the limits hold all the same.
+    with contextlib.suppress(OSError):
+        _write("/proc/self/oom_score_adj", "1000")
+
+
 def drop_capabilities() -> None:
     """Give up every capability, in every set.
 
     Raises:
         OSError: the kernel refuses.
     """
-    _prctl(_PR_CAP_AMBIENT, _CAP_AMBIENT_CLEAR_ALL)
-    zero = ctypes.c_ulong(0)
+    # gVisor's kernel has no ambient set, and says that the argument is invalid.
+    if _libc.prctl(_PR_CAP_AMBIENT, _CAP_AMBIENT_CLEAR_ALL, 0, 0, 0):
+        _check(0 if ctypes.get_errno() == errno.EINVAL else -1, "prctl PR_CAP_AMBIENT")
     for capability in range(_MAX_CAPABILITY + 1):
         # It refuses beyond the last one that the kernel knows, and at once where the right to drop was never there;
         # that is no loss, because with no_new_privs the bounding set grants nothing.
-        if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), zero, zero, zero):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):
             break
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     none = (ctypes.c_uint32 * 6)()
@@ -123,10 +138,9 @@ def _own_namespaces(read_paths: tuple[str, ...]) -> None:
     user, group = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
     for path, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        with open(f"/proc/self/{path}", "w", encoding="ascii") as file:
-            file.write(text)
+        _write(f"/proc/self/{path}", text)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    hidden = _below_scratch(read_paths)
+    hidden = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in below_scratch(read_paths)]
     _mount("/tmp", flags, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=700")
     for path, descriptor in hidden:
         _show_again(path, descriptor)
@@ -134,14 +148,15 @@ def _own_namespaces(read_paths: tuple[str, ...]) -> None:
     os.chdir("/tmp")
 
 
-def _below_scratch(read_paths: tuple[str, ...]) -> list[tuple[str, int]]:
-    """Libraries that the scratch `/tmp` would hide (abaci is installed below `/tmp`), with a descriptor of each."""
+@functools.cache
+def below_scratch(read_paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Libraries that the scratch `/tmp` would hide (abaci is installed below `/tmp`); looked up once, by the zygote."""
     outermost: list[str] = []
     for path in sorted(os.path.realpath(path) for path in read_paths if os.path.exists(path)):
         is_covered = any(path == other or path.startswith(f"{other}/") for other in outermost)
         if path.startswith("/tmp/") and not is_covered:
             outermost.append(path)
-    return [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in outermost]
+    return tuple(outermost)
 
 
 def _show_again(path: str, descriptor: int) -> None:
@@ -171,7 +186,12 @@ def _limit_resources() -> None:
     for limit, value in fixed.items():
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
+        try:
+            resource.setrlimit(limit, (value, value))
+        except ValueError as error:
+            # Python's name for EPERM. Linux never refuses to lower a limit; gVisor those on what it does not have.
+            if limit not in _LIMITS_UNKNOWN_TO_GVISOR:
+                raise PermissionError(errno.EPERM, f"limit {limit} cannot be set") from error
 
 
 def _restrict_files(confinement: Confinement) -> None:
@@ -187,8 +207,17 @@ def _mount(target: str, flags: int, options: str) -> None:
     _check(_libc.mount(*arguments), f"mount {target}")
 
 
+def _write(path: str, text: str) -> None:
+    # Not `open`, whose layers of buffering and text cost every new session more than the write.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
 def _prctl(option: int, value: int) -> None:
-    _check(_libc.prctl(option, ctypes.c_ulong(value), *(ctypes.c_ulong(0),) * 3), f"prctl {option}")
+    _check(_libc.prctl(option, value, 0, 0, 0), f"prctl {option}")
 
 
 def _check(answer: int, what: str) -> None:

@@ -75,7 +75,8 @@ class Interpreter:
         namespace = self._main.__dict__
         try:
             body, last = _split(code, name)
-            exec(compile(body, name, "exec"), namespace)  # noqa: S102
+            if body.body:
+                exec(compile(body, name, "exec"), namespace)  # noqa: S102
             value = eval(compile(last, name, "eval"), namespace) if last else None  # noqa: S307
             return None if value is None else _text_of(value)
         finally:

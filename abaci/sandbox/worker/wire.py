@@ -36,6 +36,9 @@ class ControlKind(IntEnum):
     """zygote → host: it could not be forked; `text` says why."""
     EXITED = 5
     """zygote → host: its process ended; `status` is the wait status."""
+    SPAWNED_AFAR = 6
+    """bridge → host: it runs where there are no pidfds (a line comes along: each byte on it is a signal for the
+    process, its end is the process's end)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from abaci.sandbox.worker import seccomp
-from abaci.sandbox.worker.hardening import Confinement, change_user, die_with_parent
+from abaci.sandbox.worker.hardening import Confinement, below_scratch, change_user, die_with_parent
 from abaci.sandbox.worker.session import mapped_bytes, run_session
 from abaci.sandbox.worker.warm import warm_up
 from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
@@ -65,8 +65,9 @@ class Zygote:
         # Kept to come back to after making a child's namespace: only from its own may a process make another.
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if confinement.has_namespaces else None
         self._base_bytes = mapped_bytes()
-        # In a namespace of its own every session is process 1: compiled here, its filter is inherited.
+        # Worked out here, both are inherited; in a namespace of its own every session is process 1.
         seccomp.compile_filter(1, are_threads_allowed=confinement.has_namespaces)
+        below_scratch(confinement.read_paths)
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def serve(self) -> None:
@@ -109,7 +110,7 @@ class Zygote:
     def _spawn(self, session: int, channel: int, output: int) -> None:
         pid = self._fork()
         if pid == 0:
-            _be_session(channel, output, self._confinement, self._base_bytes)
+            be_session(channel, output, self._confinement, self._base_bytes)
         pidfd = os.pidfd_open(pid)
         self._children[pidfd] = _Child(session, pid, pidfd)
         self._poll.register(pidfd, select.POLLIN)
@@ -139,7 +140,7 @@ class Zygote:
         self._control.send(Control(ControlKind.EXITED, child.session, status).pack())
 
 
-def _be_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> NoReturn:
+def be_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> NoReturn:
     """Run a session in this forked process, and never return into the zygote's code."""
     status = 1
     try:

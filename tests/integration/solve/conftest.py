@@ -12,7 +12,7 @@ import pytest
 
 from abaci.agents.options import SolveOptions
 from abaci.agents.solver import Services, Solver
-from abaci.aggregation.self_consistency import SelfConsistency
+from abaci.app import make_aggregator
 from abaci.backend.scripted import Script, ScriptedBackend, ScriptedReply
 from abaci.sandbox.scripted import Reply, ScriptedSandbox
 from abaci.tools.config import PythonToolConfig
@@ -55,7 +55,7 @@ async def open_bench(
     *,
     traces: MemoryTraceStore | None = None,
     equal: Any = same_number,
-    make_aggregator: Any = SelfConsistency,
+    make_aggregator: Any = make_aggregator,
     max_chains: int = 64,
     **backend_options: Any,
 ) -> AsyncIterator[Bench]:

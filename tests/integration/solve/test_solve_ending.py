@@ -132,7 +132,7 @@ class Greedy:
 
 async def test_sampling_goes_on_in_rounds_until_the_budget_of_samples_ends(bench: Make, options: Make) -> None:
     aggregator = Greedy()
-    async with bench(lambda request: ANSWER, make_aggregator=lambda config, equal: aggregator) as b:
+    async with bench(lambda request: ANSWER, make_aggregator=lambda *_: aggregator) as b:
         solution = await b.solver.solve("What?", options(5))
     assert aggregator.seen == [2, 5]
     assert [chain.chain for chain in solution.trajectories] == [0, 1, 2, 3, 4]
@@ -183,7 +183,7 @@ async def test_generated_tokens_and_tool_output_stay_near_the_budget(bench: Make
 
 async def test_once_the_tokens_are_spent_no_more_samples_are_asked_for(bench: Make, options: Make) -> None:
     aggregator = Greedy()
-    async with bench(lambda request: "x" * 500, make_aggregator=lambda config, equal: aggregator) as b:
+    async with bench(lambda request: "x" * 500, make_aggregator=lambda *_: aggregator) as b:
         await b.solver.solve("What?", options(50, tokens=100))
     assert aggregator.seen == [2]
 

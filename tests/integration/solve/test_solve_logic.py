@@ -195,7 +195,7 @@ class DefectiveAggregator:
 
 
 async def test_a_defect_in_a_run_is_raised_and_its_trace_says_failed(bench: Make, options: Make) -> None:
-    async with bench(vote("1", "1"), make_aggregator=lambda config, equal: DefectiveAggregator()) as b:
+    async with bench(vote("1", "1"), make_aggregator=lambda *_: DefectiveAggregator()) as b:
         with pytest.raises(ZeroDivisionError):
             await b.solver.solve("What?", options(2))
         events = await b.stored()
@@ -208,7 +208,7 @@ async def test_a_defect_in_a_run_is_raised_and_its_trace_says_failed(bench: Make
 
 @pytest.mark.parametrize(
     ("question", "message"),
-    [("", "is empty"), (" \n\t", "is empty"), ("x" * 1_000_000, "1000000 characters"), ("x \ud800", "surrogate")],
+    [("", "is empty"), (" \n\t", "is empty"), ("x" * 1_000_000, "100,000 characters"), ("x \ud800", "surrogate")],
 )
 async def test_a_question_that_cannot_be_used_is_refused_before_anything_starts(
     bench: Make, options: Make, question: str, message: str

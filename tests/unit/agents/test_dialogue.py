@@ -116,9 +116,9 @@ def test_a_forced_answer_refuses_the_open_program_and_opens_a_box() -> None:
     assert opening.endswith("\\boxed{")
 
 
-def test_an_invented_output_is_reported() -> None:
+def test_an_invented_output_stays_out_of_the_chain() -> None:
     turn = fence().read(fence().begin("What?"), said("```python\nx\n```\n```text\n3\n```\n"))
-    assert turn.is_invented
+    assert turn.kept == "```python\nx\n```\n"
     assert turn.arguments == {"code": "x\n"}
 
 

@@ -83,12 +83,12 @@ def test_an_empty_program_is_not_run() -> None:
 
 def test_an_empty_chunk_is_empty() -> None:
     chunk = read_chunk("", has_stopped=True)
-    assert (chunk.kept, chunk.prose, chunk.program, chunk.is_invented) == ("", "", None, False)
+    assert (chunk.kept, chunk.prose, chunk.program) == ("", "", None)
 
 
 def test_a_chunk_that_only_opens_an_output_asks_for_nothing() -> None:
     chunk = read_chunk("```output", has_stopped=True)
-    assert (chunk.prose, chunk.program, chunk.is_invented) == ("", None, False)
+    assert (chunk.prose, chunk.program) == ("", None)
 
 
 # --- fences left open -------------------------------------------------------------------------------------------------
@@ -138,7 +138,6 @@ def test_the_answer_after_a_repaired_program_is_found() -> None:
 @pytest.mark.parametrize("gap", ["", "\n\n"])
 def test_an_invented_output_is_cut_off_with_all_that_follows(invention: str, gap: str) -> None:
     chunk = read_chunk(f"I compute.\n{PROGRAM}{gap}{invention}\nThe answer is $\\boxed{{41}}$.", has_stopped=True)
-    assert chunk.is_invented
     assert chunk.kept == f"I compute.\n{PROGRAM}{gap}"
     assert chunk.program == "print(6 * 7)\n"
     assert "41" not in chunk.prose
@@ -147,7 +146,6 @@ def test_an_invented_output_is_cut_off_with_all_that_follows(invention: str, gap
 @pytest.mark.parametrize("word", ["output", "text", "stdout"])
 def test_an_invented_output_that_closes_its_program_is_cut_off_too(word: str) -> None:
     chunk = read_chunk(f"```python\nprint(6 * 7)\n```{word}\n41\n```\nIt is 41.", has_stopped=True)
-    assert chunk.is_invented
     assert chunk.program == "print(6 * 7)\n"
     assert chunk.kept == PROGRAM
 
@@ -162,12 +160,12 @@ def test_a_whole_invented_conversation_is_cut_at_its_first_output() -> None:
 def test_a_quoted_output_in_the_middle_of_prose_is_kept() -> None:
     text = "The table would be\n```text\n1 2\n```\nso I go on.\n"
     chunk = read_chunk(text, has_stopped=True)
-    assert not chunk.is_invented
     assert chunk.kept == text
 
 
 def test_the_opening_of_a_real_output_is_no_invention() -> None:
-    assert not read_chunk(f"{PROGRAM}```output", has_stopped=True).is_invented
+    text = f"{PROGRAM}```output"
+    assert read_chunk(text, has_stopped=True).kept == text
 
 
 # --- showing outputs --------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from abaci.agents.recorder import ChainLog, RunRecorder
+from abaci.agents.recorder import TAIL_TOKENS, ChainLog, RunRecorder
 from abaci.types import (
     ChainStarted,
     Program,
@@ -113,3 +113,21 @@ def test_without_log_probabilities_there_is_no_mean() -> None:
     log, _ = make_log()
     log.add_logprobs(None, 4)
     assert log.mean_logprob is None
+
+
+def test_the_tail_entropy_is_the_surprisal_of_the_last_tokens() -> None:
+    log, _ = make_log()
+    assert log.tail_entropy is None
+    for _ in range(3 * TAIL_TOKENS):
+        log.add_logprobs(-9.0, 1)
+    for _ in range(TAIL_TOKENS // 2):
+        log.add_logprobs(-1.0, 2)
+    assert log.tail_entropy == pytest.approx(0.5)
+
+
+def test_a_short_chain_is_all_tail() -> None:
+    log, _ = make_log()
+    log.add_logprobs(-1.0, 1)
+    log.add_logprobs(None, 1)
+    log.add_logprobs(-5.0, 2)
+    assert log.tail_entropy == pytest.approx(2.0)

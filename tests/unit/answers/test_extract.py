@@ -72,8 +72,21 @@ def test_a_box_in_a_program_is_not_an_answer() -> None:
     assert find_answer(text) == ("4", Rule.OUTPUT)
 
 
-def test_a_box_in_an_output_is_an_answer() -> None:
-    assert extract_answer("```python\nprint(f(3))\n```\n```output\n\\boxed{4}\n```\n") == "4"
+@pytest.mark.parametrize("printed", ["\\boxed{4}", "so \\boxed{4} it is", "1\n4"])
+def test_what_a_program_printed_is_an_answer_that_nobody_marked(printed: str) -> None:
+    found = find_answer(f"```python\nprint(f(3))\n```\n```output\n{printed}\n```\n")
+    assert found == ("4", Rule.OUTPUT)
+    assert not found.is_marked
+
+
+@pytest.mark.parametrize("printed", ["The answer is 5", "\\boxed{5}"])
+def test_what_the_writer_marked_counts_more_than_what_a_program_printed(printed: str) -> None:
+    text = f"The answer is 4. Let me check.\n```python\ncheck()\n```\n```output\n{printed}\n```\nIt is not."
+    assert find_answer(text) == ("4", Rule.ANSWER_IS)
+
+
+def test_an_output_that_closes_its_program_is_read() -> None:
+    assert find_answer("```python\nprint(4)\n```output\n4\n```\n") == ("4", Rule.OUTPUT)
 
 
 @pytest.mark.parametrize("output", ["TypeError: bad operand", "Timeout Error", "Done", "sympy.SympifyError: x"])

@@ -48,6 +48,26 @@ def test_the_help_of_a_command_loads_no_engine(name: str) -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
+@pytest.mark.parametrize("arguments", [["trace"], ["vote", "pools.jsonl"], ["doctor", "--json"]])
+def test_a_command_that_starts_no_chain_loads_no_graph(arguments: list[str], tmp_path: Path) -> None:
+    pool = {"gold": "2", "candidates": [{"run": "a", "answer": "2", "correct": True}]}
+    (tmp_path / "pools.jsonl").write_text(json.dumps(pool))
+    loaded = modules_after(
+        f"""
+import os
+os.chdir({str(tmp_path)!r})
+os.environ.update(
+    ABACI_CONFIG="absent.toml", ABACI_TRACES__KIND="sqlite", ABACI_TRACES__PATH="traces.db",
+    ABACI_BACKEND__KIND="scripted", ABACI_BACKEND__REPLIES='["42"]',
+)
+from abaci.cli import cli
+cli({arguments!r}, standalone_mode=False)
+"""
+    )
+    assert "abaci.app" in loaded
+    assert loaded.isdisjoint({"langgraph", "langchain_core"})
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_listed_summary_is_the_commands_own(name: str) -> None:
     module, summary = COMMANDS[name]

@@ -1,15 +1,10 @@
 from __future__ import annotations
 
-from abaci.cli.offline import aggregator_names
 from abaci.cli.report import SHOWN_CASES, grade_lines, replay_lines, vote_lines
 from abaci.evaluation.grade import Disagreement, GradeReport
 from abaci.evaluation.replay import Mismatch, ReplayReport
 from abaci.evaluation.vote import VoteReport
 from abaci.grading.verdict import Verdict
-
-
-def test_the_majority_vote_can_be_chosen() -> None:
-    assert "self_consistency" in aggregator_names()
 
 
 def test_a_replay_counts_its_mismatches_by_class() -> None:

@@ -7,11 +7,13 @@ import click
 import pytest
 
 from abaci.agents.options import SolveOptions
+from abaci.aggregation.config import AdaptiveConfig, WindowRule
 from abaci.cli.solve import choose_options, read_problem
 from abaci.errors import InvalidInput, SettingsError
 from abaci.types import MAX_QUESTION_CHARS, Budget, Sampling
 
-NOTHING: dict[str, Any] = dict.fromkeys(["samples", "rounds", "temperature", "seed", "wall_s", "tokens", "style"])
+CHOICES = ("samples", "rounds", "temperature", "seed", "wall_s", "tokens", "style", "aggregator")
+NOTHING: dict[str, Any] = dict.fromkeys(CHOICES) | {"options": ()}
 
 
 def test_a_question_comes_from_a_file(tmp_path: Path) -> None:
@@ -79,3 +81,13 @@ def test_a_value_out_of_range_names_its_option() -> None:
 def test_an_unknown_style_lists_those_there_are() -> None:
     with pytest.raises(SettingsError, match="few_shot"):
         choose_options(SolveOptions(), NOTHING | {"style": "baroque"})
+
+
+def test_an_aggregator_is_chosen_with_its_options() -> None:
+    chosen = NOTHING | {"aggregator": "adaptive", "options": ("rule.kind=window",)}
+    assert choose_options(SolveOptions(), chosen).aggregator == AdaptiveConfig(rule=WindowRule())
+
+
+def test_an_option_needs_the_name_of_its_aggregator() -> None:
+    with pytest.raises(InvalidInput, match="--aggregator"):
+        choose_options(SolveOptions(), NOTHING | {"options": ("weight=reward",)})

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from abaci.aggregation.base import Progress
+from abaci.aggregation.adaptive import Adaptive
+from abaci.aggregation.base import Aggregator, Progress
+from abaci.aggregation.config import AdaptiveConfig, SelfConsistencyConfig
+from abaci.aggregation.self_consistency import SelfConsistency
 from abaci.evaluation.vote import VoteReport, vote_pools
 from abaci.grading.grader import Grader
 from abaci.sandbox.scripted import ScriptedSandbox
@@ -30,11 +33,11 @@ class FirstAnswer:
         return SampleMore(samples=2) if progress.remaining else Decided(answer=None)
 
 
-async def vote(folder: Path, *rows: object) -> VoteReport:
+async def vote(folder: Path, *rows: object, aggregator: Aggregator | None = None) -> VoteReport:
     path = folder / "pools.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))
     async with Grader(ScriptedSandbox(lambda _: Execution(status=ExecutionStatus.OK))) as grader:
-        return await vote_pools(path, FirstAnswer(), grader)
+        return await vote_pools(path, aggregator or FirstAnswer(), grader)
 
 
 def pool(gold: str, *answers: str | None) -> dict[str, object]:
@@ -63,12 +66,34 @@ async def test_parallel_lists_are_read_too(tmp_path: Path) -> None:
     assert (report.accuracy, report.best_run) == (100.0, "0")
 
 
+async def test_rewards_weigh_the_votes(tmp_path: Path) -> None:
+    lists = {
+        "gt": "3",
+        "pred": ["4", "4", "3"],
+        "score": [False, False, True],
+        "pred_score": [[9.0, -4.0], -4.0, [3.0]],
+    }
+    objects = pool("3", "4", "4", "3")
+    for candidate, reward in zip(objects["candidates"], (-4.0, None, 3.0), strict=True):  # type: ignore[call-overload]
+        candidate["reward"] = reward
+    weighted = SelfConsistency(SelfConsistencyConfig(weight="reward"))
+    assert (await vote(tmp_path, lists, objects, aggregator=weighted)).accuracy == 100.0
+    assert (await vote(tmp_path, lists, objects, aggregator=SelfConsistency(SelfConsistencyConfig()))).accuracy == 0.0
+
+
+async def test_adaptive_sampling_takes_the_candidates_in_the_order_of_the_file(tmp_path: Path) -> None:
+    adaptive = Adaptive(AdaptiveConfig(), SelfConsistency(SelfConsistencyConfig()))
+    report = await vote(tmp_path, pool("1", *"1111222222222"), pool("2", *"1222211222222"), aggregator=adaptive)
+    assert (report.accuracy, report.mean_samples) == (100.0, (4 + 10) / 2)
+
+
 @pytest.mark.parametrize(
     "row",
     [
         {"gold": "1", "candidates": []},
         {"gold": "1"},
         {"gt": "1", "pred": ["1"], "score": []},
+        {"gt": "1", "pred": ["1"], "score": [True], "pred_score": [1.0, 2.0]},
         {"gold": "1", "candidates": [{"run": "a"}]},
     ],
 )

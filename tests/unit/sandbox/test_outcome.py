@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from abaci.sandbox.base import Limits
-from abaci.sandbox.outcome import to_execution
+from abaci.sandbox.outcome import OomWatch, to_execution
 from abaci.sandbox.process import Ended, Stop
 from abaci.sandbox.worker.wire import Reply, ReplyKind
 from abaci.types import Execution, ExecutionStatus
@@ -71,3 +71,16 @@ def test_a_fault_without_a_signal_is_told_as_it_is() -> None:
 @pytest.mark.parametrize(("before", "now"), [(True, False), (False, True)])
 def test_a_loss_before_or_during_the_program_is_told(before: bool, now: bool) -> None:
     assert judge(ended(Reply(1, ReplyKind.OK)), was_lost_before=before, is_lost=now).is_session_lost
+
+
+def test_the_largest_of_all_is_told_that_the_memory_of_all_ran_out() -> None:
+    execution = judge(ended(stop=Stop.MEMORY, fault="all programs together"), is_lost=True)
+    assert (execution.status, execution.error) == (ExecutionStatus.MEMORY, "all programs together")
+
+
+def test_each_kill_for_memory_explains_one_death() -> None:
+    kills = 3
+    watch = OomWatch(lambda: kills)
+    assert not watch.claim()
+    kills = 5
+    assert [watch.claim() for _ in range(3)] == [True, True, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import select
 import signal
 import subprocess
 import time
@@ -46,7 +47,7 @@ def start(command: tuple[str, ...], control_fd: int, stderr_fd: int) -> subproce
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sandbox() -> AsyncIterator[LandlockSandbox]:
-    config = LandlockConfig(max_sessions=8, spares=2, wait_s=1.0, memory_bytes=128 << 20)
+    config = LandlockConfig(max_sessions=8, spares=2, max_spares=2, wait_s=10.0, memory_bytes=128 << 20)
     async with LandlockSandbox(config) as started:
         yield started
 
@@ -103,10 +104,10 @@ async def test_sessions_leak_no_descriptor(sandbox: LandlockSandbox) -> None:
 
 
 async def settled(sandbox: PooledSandbox) -> None:
-    """Wait until the spares are complete again."""
+    """Wait until the spares are complete again, and what was closed is gone."""
     deadline = time.monotonic() + 5
-    while len(sandbox._spares) < 2:
-        assert time.monotonic() < deadline, "the spares were not refilled"
+    while len(sandbox._spares) < 2 or sandbox._ending:
+        assert time.monotonic() < deadline, "the spares were not refilled, or a closed session is still there"
         await asyncio.sleep(0.01)
 
 
@@ -116,6 +117,63 @@ async def test_spares_are_refilled(sandbox: LandlockSandbox) -> None:
         async with sandbox.session(), sandbox.session():
             pass
     await settled(sandbox)
+
+
+async def test_a_burst_raises_the_number_of_spares_up_to_the_most() -> None:
+    async with LandlockSandbox(LandlockConfig(spares=1, max_spares=3)) as sandbox:
+        async with AsyncExitStack() as stack:
+            for _ in range(8):
+                await stack.enter_async_context(sandbox.session())
+        deadline = time.monotonic() + 10
+        while len(sandbox._spares) < 3:
+            assert time.monotonic() < deadline, "the spares did not grow"
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert len(sandbox._spares) == 3
+
+
+async def test_leaving_a_session_kills_it_without_waiting_for_the_kernel(sandbox: LandlockSandbox) -> None:
+    await settled(sandbox)
+    async with sandbox.session() as session:
+        pid = session.pid
+    assert pid is not None
+    assert sandbox._ending
+    await settled(sandbox)
+    assert str(pid) not in os.listdir("/proc")
+
+
+FAULTS = """
+import resource
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+from sympy import *
+x = symbols('x')
+solve(x**2 - 5*x + 6, x)
+resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+"""
+
+
+async def faults_of_a_first_program(sandbox: LandlockSandbox) -> int:
+    async with sandbox.session() as session:
+        return int((await session.execute(FAULTS, Limits(timeout_s=60))).result or "")
+
+
+async def test_a_spare_that_waited_has_practised_and_finds_its_pages_ready() -> None:
+    async with LandlockSandbox(LandlockConfig(spares=0)) as forking:
+        # The first one is the session that proved the start, and may have waited.
+        await faults_of_a_first_program(forking)
+        at_once = await faults_of_a_first_program(forking)
+    async with LandlockSandbox(LandlockConfig(spares=1, max_spares=1)) as sandbox:
+        deadline = time.monotonic() + 20
+        while await faults_of_a_first_program(sandbox) > at_once / 2:
+            assert time.monotonic() < deadline, "no spare has practised"
+            await asyncio.sleep(0.5)
+
+
+async def test_what_a_spare_practised_is_not_in_its_namespace(sandbox: LandlockSandbox) -> None:
+    await settled(sandbox)
+    await asyncio.sleep(0.5)
+    async with sandbox.session() as session:
+        assert (await session.execute("sorted(n for n in globals() if not n.startswith('__'))")).result == "[]"
 
 
 async def test_a_dead_spare_is_never_handed_out(sandbox: LandlockSandbox) -> None:
@@ -205,12 +263,36 @@ async def test_closing_the_sandbox_closes_open_sessions() -> None:
             pytest.fail("it must not open")
 
 
+async def test_an_end_noticed_only_when_its_time_is_over_is_one_end(
+    sandbox: LandlockSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    faults: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    monkeypatch.setattr("abaci.sandbox.process._GONE_S", 0.01)
+    try:
+        async with sandbox.session() as session:
+            await session.execute("1")
+            assert session._process.pid is not None
+            pidfd = os.pidfd_open(session._process.pid)
+            gone = session._process.end()
+            # The loop is not asked before both are true: the process has ended, and the time for it is over.
+            assert select.select([pidfd], [], [], 10)[0]
+            os.close(pidfd)
+            time.sleep(0.02)  # noqa: ASYNC251
+            assert await gone
+            await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(None)
+    assert not faults
+
+
 async def test_a_worker_that_cannot_be_restarted_is_an_error_every_time_and_closing_still_works() -> None:
     sandbox = LandlockSandbox(LandlockConfig(spares=0))
     async with sandbox:
         sandbox._launcher = CommandLauncher("sh", "-c", "echo broken >&2; exit 1")
         assert sandbox._zygote is not None
-        sandbox._zygote._process.kill()
+        sandbox._zygote._launched.process.kill()
         await asyncio.sleep(0.5)
         assert not sandbox._zygote.is_alive
         for _ in range(2):

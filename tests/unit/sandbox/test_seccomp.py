@@ -101,6 +101,14 @@ def test_an_unknown_machine_is_an_error_and_not_an_open_door() -> None:
         ("prlimit64", (1, 9), refused(errno.EPERM)),
         ("fcntl", (1, 3), ALLOW),
         ("fcntl", (1, 8), refused(errno.EPERM)),  # F_SETOWN: signals by another door
+        ("fcntl", (1, 6), refused(errno.EPERM)),  # F_SETLK: a lock on a library's file tells another session
+        ("clock_gettime", (1, 0), ALLOW),
+        ("clock_gettime", (0xFFFFFFFA, 0), ALLOW),  # this process
+        ("clock_gettime", (~77 << 3 & 0xFFFFFFFF | 2, 0), refused(errno.EPERM)),  # process 77
+        ("getsid", (0,), ALLOW),
+        ("getsid", (77,), refused(errno.EPERM)),
+        ("getpriority", (0, 77), refused(errno.EPERM)),
+        ("sched_getaffinity", (77,), refused(errno.EPERM)),
         ("ioctl", (1, 0x5401), ALLOW),
         ("ioctl", (1, 0x5412), refused(errno.EPERM)),  # TIOCSTI: types into a terminal
     ],
@@ -115,6 +123,8 @@ def test_without_threads_a_new_thread_is_a_matter_of_resources() -> None:
     program = compile_filter(PID, are_threads_allowed=False, machine="x86_64")
     assert decide(program, CHECKED["clone"][0], 0x3D0F00) == refused(errno.EAGAIN)
     assert decide(program, CHECKED["clone"][0], signal.SIGCHLD) == refused(errno.EPERM)
+    without_files = 0x3D0F00 & ~0x400
+    assert decide(program, CHECKED["clone"][0], without_files) == refused(errno.EPERM)
 
 
 DANGEROUS = """

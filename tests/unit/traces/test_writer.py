@@ -111,6 +111,34 @@ async def test_a_store_that_stays_down_is_a_warning_and_bounds_the_end() -> None
 
 
 @pytest.mark.usefixtures("no_tasks_left")
+async def test_a_store_that_is_slow_gets_more_time_than_one_that_fails() -> None:
+    store = FlakyStore(delay_s=0.3)
+    async with TraceWriter(store, patience_s=60, failing_patience_s=0.0) as writer:
+        writer.put(step(0))
+        await writer.flush()
+        assert await store.seqs() == [0]
+    down = FlakyStore(is_down=True)
+    began = time.monotonic()
+    async with TraceWriter(down, patience_s=60, failing_patience_s=0.0) as writer:
+        writer.put(step(0))
+        await writer.flush()
+    assert writer.warnings == (f"1 events of run {RUN_ID} are not in the trace store memory: no such server",)
+    assert time.monotonic() - began < 30, "nowhere near its patience with a slow store"
+
+
+async def test_a_flush_that_gave_up_is_followed_by_further_tries() -> None:
+    store = FlakyStore(is_down=True)
+    async with TraceWriter(store, flush_interval_s=0.01, patience_s=60, failing_patience_s=0.0) as writer:
+        writer.put(step(0))
+        await writer.flush()
+        assert writer.warnings != ()
+        store.is_down = False
+        await asyncio.wait_for(store.is_used.wait(), 30)
+        await writer.flush()
+        assert writer.warnings == ()
+
+
+@pytest.mark.usefixtures("no_tasks_left")
 async def test_a_store_that_hangs_is_a_warning_and_bounds_the_end() -> None:
     began = time.monotonic()
     async with TraceWriter(FlakyStore(delay_s=60), patience_s=0.2) as writer:

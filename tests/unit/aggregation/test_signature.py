@@ -1,0 +1,47 @@
+"""What two atoms must share exactly."""
+
+from __future__ import annotations
+
+import pytest
+
+from abaci.aggregation.signature import signature
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("x = 3", "x = 5"),
+        ("x = 3", "x = -3"),
+        ("x = 3", "y = 3"),
+        ("x = 3 and y = 5", "x = 5 and y = 3"),
+        ("x < 3", "x > 3"),
+        ("x \\le 3", "x < 3"),
+        ("The sum is 5 + 3.", "The sum is 5 - 3."),
+        ("There are two apples.", "There are three apples."),
+        ("She has 3 more apples.", "She has 3 fewer apples."),
+        ("It has at least 4 roots.", "It has at most 4 roots."),
+        ("The function is continuous.", "The function is not continuous."),
+        ("It does converge.", "It doesn't converge."),
+        ("The number is odd.", "The number is even."),
+        ("It costs 5%.", "It costs 5."),
+        ("Take \\sin of it.", "Take \\cos of it."),
+        ("The price is 1.5.", "The price is 15."),
+    ],
+)
+def test_different_claims_have_different_signatures(first: str, second: str) -> None:
+    assert signature(first) != signature(second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("The total is 1,000 dollars.", "In total, it is 1000.0 dollars."),
+        ("So x equals 3.", "Therefore $x = 3$."),
+        ("There are twelve eggs in a box.", "A box holds 12 eggs."),
+        ("Then \\frac{1}{2} of it is gone.", "Thus \\dfrac{1}{2} of it goes."),
+        ("The train doesn't stop.", "The train never stops."),
+        ("3 \\times 4 = 12", "3 * 4 = 12"),
+    ],
+)
+def test_two_ways_to_say_the_same_have_the_same_signature(first: str, second: str) -> None:
+    assert signature(first) == signature(second)
