@@ -60,7 +60,8 @@ class ChainRunner:
             log.keep_unread()
             finished = ChainFinished(
                 chain=chain,
-                answer=pick_answer(log.text, reason),
+                # What a long form boxes in passing is no vote: it must neither decide nor cancel anything.
+                answer=pick_answer(log.text, reason) if problem.kind == "answer" else None,
                 stop_reason=reason,
                 usage=log.usage,
                 mean_logprob=log.mean_logprob,

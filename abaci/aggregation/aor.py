@@ -96,14 +96,15 @@ class Aor:
         self, problem: Problem, chains: Sequence[Trajectory], examples: Sequence[Trajectory], notes: Notes
     ) -> dict[int, float]:
         labels = [str(label) for label in range(1, len(chains) + 1)]
+        room = self._judge.room_chars(problem.question, self._config.judge) // (len(chains) + len(examples))
         shown = "\n".join(
-            f"{quote([example], 'Example')}\nPoints: {notes.scores[example.chain]:g}\n" for example in examples
+            f"{quote([example], 'Example', room)}\nPoints: {notes.scores[example.chain]:g}\n" for example in examples
         )
         prompt = make_prompt(
             "local_scoring",
             question=problem.question,
             examples=f"Already graded, for comparison:\n\n{shown}\n" if shown else "",
-            chains=quote(chains, "Chain"),
+            chains=quote(chains, "Chain", room * len(chains)),
             labels=f"chain {label_range(len(chains))}",
         )
         reader = ScoreReader(labels)
@@ -137,10 +138,11 @@ class Aor:
         places = [(place + number) % len(panel) for place in range(len(panel))]
         chains = [case.chain(panel[place].chains[number % len(panel[place].chains)]) for place in places]
         labels = [str(label) for label in range(1, len(chains) + 1)]
+        room = self._judge.room_chars(case.problem.question, self._config.judge)
         prompt = make_prompt(
             "global_evaluation",
             question=case.problem.question,
-            chains=quote(chains, "Option"),
+            chains=quote(chains, "Option", room),
             labels=f"option {label_range(len(chains))}",
         )
         question = Question("global evaluation", prompt, tuple(chain.chain for chain in chains))

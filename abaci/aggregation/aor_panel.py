@@ -85,8 +85,10 @@ def seat_panel(case: Case, notes: Notes, config: AorConfig) -> list[Seat]:
     seats = [_seat(case, bucket, notes, config) for bucket in case.buckets]
     if not any(seat.scores for seat in seats):
         return seats
-    good = [seat for seat in seats if not seat.scores or seat.scores[0] >= config.min_score]
-    return good or [Seat(seat.bucket, seat.chains[:1], seat.scores[:1]) for seat in seats]
+    if not any(seat.scores and seat.scores[0] >= config.min_score for seat in seats):
+        # An answer that nobody scored is no better than these: it does not win for want of a rival.
+        return [Seat(seat.bucket, seat.chains[:1], seat.scores[:1]) for seat in seats]
+    return [seat for seat in seats if not seat.scores or seat.scores[0] >= config.min_score]
 
 
 def _seat(case: Case, bucket: Bucket, notes: Notes, config: AorConfig) -> Seat:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import accumulate
 
-from abaci.aggregation.atoms import Atom, split_atoms
+from abaci.aggregation.atoms import Atom, split_all
 from abaci.aggregation.base import Aggregator, Progress
 from abaci.aggregation.buckets import AnswerEquality, equal_text
 from abaci.aggregation.candidates import distinct
@@ -69,7 +70,7 @@ class Atomic:
         winner = next(bucket for bucket in decision.buckets if bucket.answer == answer)
         samples = distinct(chain for chain in trajectories if chain.chain in winner.chains)
         # One chain shares nothing with others: it explains itself.
-        clusters = await self._shared(samples) if len(samples) > 1 else []
+        clusters = await self._shared(problem, samples) if len(samples) > 1 else []
         if not clusters:
             return decision
         merged = await self._merge_solution(problem, answer, clusters)
@@ -79,16 +80,22 @@ class Atomic:
         reason = f"{decision.reason}; explained by {len(clusters)} steps that chains share"
         return decision.model_copy(update={"explanation": merged, "reason": reason})
 
-    async def _shared(self, samples: Sequence[Trajectory]) -> list[AtomCluster]:
-        """The clusters with enough support, in order of their place; those with most chains where there are many."""
-        atoms = [atom for sample in samples for atom in split_atoms(sample)]
+    async def _shared(self, problem: Problem, samples: Sequence[Trajectory]) -> list[AtomCluster]:
+        """The clusters with enough support, in order of their place; those with most chains where there are many.
+
+        As many as the judge can read.
+        """
+        atoms = split_all(samples)
         if not atoms:
             return []
         # Off the event loop: clustering takes a while.
         found = await asyncio.to_thread(self._cluster, atoms)
         enough = [cluster for cluster in found if len(cluster.chains) >= min(self._config.min_support, len(samples))]
         strongest = sorted(enough, key=lambda cluster: -len(cluster.chains))[:MAX_MERGED]
-        return [cluster for cluster in enough if cluster in strongest]
+        room = self._judge.room_chars(problem.question, self._config.judge)
+        lengths = accumulate(len(cluster.text) + len("- \n") for cluster in strongest)
+        fitting = [cluster for cluster, length in zip(strongest, lengths, strict=True) if length <= room]
+        return [cluster for cluster in enough if cluster in fitting]
 
     def _cluster(self, atoms: Sequence[Atom]) -> list[AtomCluster]:
         return cluster_atoms(atoms, self._embedder, self._config.max_distance)
@@ -107,7 +114,7 @@ class Atomic:
         """The text that the chains share; no answer where they share nothing."""
         chains = [chain for chain in trajectories if chain.stop_reason not in (StopReason.ERROR, StopReason.CANCELLED)]
         samples = distinct(chains)
-        clusters = await self._shared(samples)
+        clusters = await self._shared(problem, samples)
         if not clusters:
             return Decided(answer=None, reason=f"{len(samples)} chains share no statement")
         prompt = make_prompt("merge_long_form", question=problem.question, atoms=_listed(clusters))

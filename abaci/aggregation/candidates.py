@@ -9,7 +9,7 @@ from abaci.types import Trajectory
 
 MAX_CHAIN_CHARS = 6_000
 MAX_PROMPT_CHARS = 48_000
-"""What one prompt shows of all its chains together."""
+"""What one prompt shows of all its chains together, however much the judge could read."""
 
 
 def distinct(trajectories: Iterable[Trajectory]) -> list[Trajectory]:
@@ -30,12 +30,15 @@ def multiplicity(trajectories: Iterable[Trajectory]) -> dict[int, int]:
     return counts
 
 
-def quote(chains: Sequence[Trajectory], noun: str, *, has_answers: bool = True) -> str:
-    """`chains` under the headings "`noun` 1", "`noun` 2", …, the middle left out where a text is too long."""
-    limit = min(MAX_CHAIN_CHARS, MAX_PROMPT_CHARS // max(1, len(chains)))
+def quote(chains: Sequence[Trajectory], noun: str, room_chars: int = MAX_PROMPT_CHARS) -> str:
+    """`chains` under the headings "`noun` 1", "`noun` 2", …, in about `room_chars` characters together.
+
+    The middle is left out where a text is too long.
+    """
+    limit = min(MAX_CHAIN_CHARS, room_chars // max(1, len(chains)))
     parts = []
     for label, chain in enumerate(chains, start=1):
-        answer = f"\nAnswer: {chain.answer.raw[:limit]}" if has_answers and chain.answer else ""
+        answer = f"\nAnswer: {chain.answer.raw[:limit]}" if chain.answer else ""
         parts.append(f"### {noun} {label}\n{_excerpt(_text(chain), limit)}{answer}")
     return "\n\n".join(parts)
 

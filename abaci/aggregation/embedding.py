@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,9 @@ Vectors = NDArray[np.float32]
 _WORD = re.compile(r"[a-z]+|\d+|[^\sa-z\d]")
 _LETTERS = 4
 """Length of the letter groups that let inflected words be alike."""
+
+MAX_FEATURES = 8_192
+"""Words and letter groups that are told apart: those in most texts. One in a single text makes nothing alike."""
 
 
 class Embedder(Protocol):
@@ -73,7 +77,10 @@ class StaticEmbedder:
         from tokenizers import Tokenizer
 
         folder = Path(spec.submodule_search_locations[0])
-        weights = load_file(folder / "weights" / "l2_supercat_256.safetensors")
+        try:
+            weights = load_file(folder / "weights" / "l2_supercat_256.safetensors")
+        except OSError as error:
+            raise SettingsError(f"the package `wordllama` lacks its word vectors ({error}): choose `tfidf`") from error
         self._table = weights["embedding.weight"].astype(np.float32)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
         self._tokenizer.no_padding()
@@ -93,11 +100,13 @@ class TfidfEmbedder:
     def embed(self, texts: list[str]) -> Vectors:
         """See `Embedder.embed`."""
         counted = [_features(text) for text in texts]
-        columns = {feature: column for column, feature in enumerate(sorted({f for found in counted for f in found}))}
+        spread = Counter(feature for found in counted for feature in found)
+        kept = sorted(spread, key=lambda feature: (-spread[feature], feature))[:MAX_FEATURES]
+        columns = {feature: column for column, feature in enumerate(kept)}
         matrix = np.zeros((len(texts), max(1, len(columns))), dtype=np.float32)
         for row, found in enumerate(counted):
-            for feature, count in found.items():
-                matrix[row, columns[feature]] = count
+            for feature in found.keys() & columns.keys():
+                matrix[row, columns[feature]] = found[feature]
         frequency = (matrix > 0).sum(axis=0)
         return _unit(list(matrix * (np.log((1 + len(texts)) / (1 + frequency)) + 1).astype(np.float32)))
 

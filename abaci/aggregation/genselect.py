@@ -90,10 +90,11 @@ class _Selection:
         by_votes = sorted(window, key=lambda chain: (self._buckets.index(bucket_of(chain, self._buckets)), chain.chain))
         if bucket_of(by_votes[0], self._buckets) == bucket_of(by_votes[-1], self._buckets):
             return by_votes[0]
+        room = self._judge.room_chars(self._problem.question, self._config.judge)
         prompt = make_prompt(
             "genselect",
             question=self._problem.question,
-            chains=quote(window, "Solution"),
+            chains=quote(window, "Solution", room),
             labels=f"solution {label_range(len(window))}",
         )
         question = Question("selection", prompt, tuple(chain.chain for chain in window))

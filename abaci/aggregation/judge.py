@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
+from abaci.aggregation.candidates import MAX_PROMPT_CHARS
 from abaci.aggregation.config import JudgeLimits
 from abaci.aggregation.prompt import Prompt
 from abaci.backend.base import (
@@ -32,6 +33,17 @@ Reader = Callable[[str], Awaitable[T]]
 
 MAX_CALLS = 16
 """Calls of one judge that run at once."""
+
+MAX_REPLY_CHARS = 200_000
+"""A judge that goes on beyond this, whatever its token limit, is cut off."""
+
+CHARS_PER_TOKEN = 2.5
+"""Of mathematical text, at the least; English prose has four."""
+
+RULES_CHARS = 2_000
+"""Room for a prompt's rules and headings."""
+
+MIN_ROOM_CHARS = 200
 
 
 class Unreadable(Exception):
@@ -76,6 +88,16 @@ class Judge:
         self._seconds_left = seconds_left
         self._slots = asyncio.Semaphore(MAX_CALLS)
 
+    def room_chars(self, question: str, limits: JudgeLimits) -> int:
+        """How many characters of chains fit this judge's context, beside the problem's `question` and the reply."""
+        context = self._backend.info.context_length
+        if context is None:
+            return MAX_PROMPT_CHARS
+        # A short context is not given to the reply alone.
+        reply_tokens = min(limits.max_tokens, context // 3)
+        room = int((context - reply_tokens) * CHARS_PER_TOKEN) - RULES_CHARS - len(question)
+        return max(MIN_ROOM_CHARS, min(MAX_PROMPT_CHARS, room))
+
     async def ask(self, question: Question, read: Reader[T], limits: JudgeLimits) -> T | None:
         """What `read` makes of the judge's reply; None when no attempt gave a reply that it can read.
 
@@ -112,7 +134,7 @@ class Judge:
 
     async def _call(self, messages: tuple[ChatMessage, ...], limits: JudgeLimits, attempt: int) -> _Reply:
         parts: list[str] = []
-        tokens = 0
+        tokens = length = 0
         finished: SampleFinished | None = None
         error: str | None = None
         is_final = False
@@ -129,6 +151,10 @@ class Judge:
                             else:
                                 parts.append(event.text)
                                 tokens += len(event.token_ids) or 1
+                                length += len(event.text)
+                                if length > MAX_REPLY_CHARS:
+                                    error, is_final = f"the reply is longer than {MAX_REPLY_CHARS} characters", True
+                                    break
             except TimeoutError:
                 error = f"no reply within {allowed_s:g} s"
             except BackendError as failure:
@@ -136,7 +162,7 @@ class Judge:
                 is_final = not isinstance(failure, BackendUnavailable)
         # What was generated was paid for, also when the stream broke.
         usage = finished.usage if finished is not None else Usage(requests=1, completion_tokens=tokens)
-        return _Reply("".join(parts), usage, error, is_final)
+        return _Reply("".join(parts)[:MAX_REPLY_CHARS], usage, error, is_final)
 
     def _request(self, messages: tuple[ChatMessage, ...], limits: JudgeLimits, attempt: int) -> GenerateRequest:
         sampling = Sampling(temperature=limits.temperature, top_p=1.0, max_tokens=limits.max_tokens, seed=attempt)

@@ -9,6 +9,9 @@ from abaci.aggregation.judge import Unreadable
 
 MIN_SCORE, MAX_SCORE = 0.0, 10.0
 
+MAX_READ_CHARS = 16_000
+"""How much of a reply's end is read: each brace of it may begin an object, and reading holds up everything else."""
+
 
 class ScoreReader:
     """Reads `{"scores": {label: points}}` for `labels`, each score by itself.
@@ -48,8 +51,9 @@ class ChoiceReader:
 
 
 def _objects(reply: str, key: str) -> Iterator[object]:
-    """What the JSON objects in `reply` hold under `key`, in order."""
+    """What the JSON objects at the end of `reply` hold under `key`, in order."""
     decoder = json.JSONDecoder()
+    reply = reply[-MAX_READ_CHARS:]
     start = reply.find("{")
     while start >= 0:
         try:

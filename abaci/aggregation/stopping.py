@@ -52,7 +52,7 @@ def why_enough(rule: StoppingRule, buckets: Sequence[Bucket], chains: int) -> st
             window = _unanimous_window(buckets, rule.size)
             return None if window is None else f"chains {window} to {window + rule.size - 1} agree"
         case SupermajorityRule():
-            return f"{leader} of {chains} chains agree" if leader >= rule.share * chains else None
+            return f"{leader} of {chains} chains agree" if leader / chains >= rule.share else None
         case _:
             assert_never(rule)
 

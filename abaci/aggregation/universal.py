@@ -46,7 +46,7 @@ class Universal:
         prompt = make_prompt(
             "universal",
             question=problem.question,
-            chains=quote(shown, "Response"),
+            chains=quote(shown, "Response", self._judge.room_chars(problem.question, self._config.judge)),
             labels=f"response {label_range(len(shown))}",
         )
         question = Question("universal self-consistency", prompt, tuple(chain.chain for chain in shown))

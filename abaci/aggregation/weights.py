@@ -45,9 +45,9 @@ def choose_weighing(weight: Weight, trajectories: Sequence[Trajectory]) -> Weigh
 def _figure(weight: Weight, chain: Trajectory) -> float | None:
     match weight:
         case "logprob" if chain.mean_logprob is not None:
-            return math.exp(min(0.0, chain.mean_logprob))
+            return _exp(min(0.0, chain.mean_logprob))
         case "tail_entropy" if chain.tail_entropy is not None:
-            return math.exp(-max(0.0, chain.tail_entropy))
+            return _exp(-max(0.0, chain.tail_entropy))
         case "reward" if chain.reward is not None:
             return _logistic(chain.reward)
         case _:
@@ -56,5 +56,10 @@ def _figure(weight: Weight, chain: Trajectory) -> float | None:
 
 def _logistic(logit: float) -> float:
     # Both branches keep the exponent at or below zero: no logit overflows.
-    grown = math.exp(-abs(logit))
+    grown = _exp(-abs(logit))
     return 1.0 / (1.0 + grown) if logit >= 0 else grown / (1.0 + grown)
+
+
+def _exp(exponent: float) -> float:
+    # Never zero: where all chains look hopeless, their number still decides.
+    return math.exp(max(exponent, -700.0))

@@ -21,8 +21,9 @@ What every implementation promises:
   (`replay_s`) and every program that had succeeded succeeds again in the new process.
 * **Isolation.** No network, no writable host file, no host process visible, nothing of another session readable, an
   allow-listed environment. Nothing of a session outlives it.
-* **Bounded.** `execute` returns within `timeout_s` + `KILL_GRACE_S`, and a replay's time where there is one; opening a
-  session waits at most the configured time and then raises `SandboxBusy`. Cancelling either leaves no process behind.
+* **Bounded.** `execute` returns within `timeout_s` + `KILL_GRACE_S`, and a replay's time where there is one; after a
+  loss it first waits for a new process, and where the worker itself has died for that to start again. Opening a session
+  waits at most the configured time and then raises `SandboxBusy`. Cancelling either leaves no process behind.
 
 A session runs one program at a time; concurrent `execute` calls on one session queue.
 """

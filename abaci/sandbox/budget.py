@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from abaci.sandbox.cgroup import GroupLimits
-from abaci.sandbox.config import LocalConfig
+from abaci.sandbox.config import LocalConfig, PoolConfig
 from abaci.sandbox.worker.hardening import MAX_THREADS
 
 _WATCH_S = 0.1
@@ -37,15 +37,14 @@ class Watched(Protocol):
 
 def group_limits(config: LocalConfig) -> GroupLimits:
     """What the control group of a sandbox with `config` is held to."""
-    sessions = config.max_sessions + config.max_spares
     return GroupLimits(
         memory_bytes=budget_bytes(config),
-        processes=sessions * (MAX_THREADS + 1) + _ZYGOTE_PROCESSES,
+        processes=config.most_processes * (MAX_THREADS + 1) + _ZYGOTE_PROCESSES,
         cpus=config.cpus,
     )
 
 
-def budget_bytes(config: LocalConfig) -> int:
+def budget_bytes(config: PoolConfig) -> int:
     """The memory of all sessions together, in bytes: as configured, else half of the machine's."""
     if config.total_memory_bytes is not None:
         return config.total_memory_bytes
@@ -64,17 +63,25 @@ async def watch(
     while True:
         started = time.monotonic()
         base = anonymous_bytes(zygote_pid()) or 0
-        held = {session: max(0, (anonymous_bytes(session.pid) or 0) - base) for session in sessions()}
+        held = {session: max(0, _session_bytes(session) - base) for session in sessions()}
         if held and base + sum(held.values()) > budget_bytes:
             max(held, key=held.__getitem__).stop_for_memory(budget_bytes)
         await asyncio.sleep(max(_WATCH_S, (time.monotonic() - started) * _WATCH_SHARE))
 
 
 def anonymous_bytes(pid: int | None) -> int | None:
-    """The memory of a process that is not a file's, in bytes; None where it has ended."""
+    """The memory of a process that is not a file's, shared mappings included, in bytes; None where it has ended."""
     if pid is None:
         return None
-    with contextlib.suppress(OSError, ValueError):
-        _, resident, shared = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[:3]
-        return (int(resident) - int(shared)) * _PAGE_BYTES
+    with contextlib.suppress(OSError, KeyError):
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        fields = dict(line.split(":", 1) for line in lines)
+        return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) * 1024
     return None
+
+
+def _session_bytes(session: Watched) -> int:
+    """What `session` holds; 0 where nobody can say just now, which must not end the watch over the others."""
+    with contextlib.suppress(OSError):
+        return anonymous_bytes(session.pid) or 0
+    return 0

@@ -26,9 +26,18 @@ _CLOSE_S = 3.0
 # The group is joined between fork and exec of the first process, so that nothing of it is ever outside.
 _JOIN = 'n=$1; shift; while [ $n -gt 0 ]; do echo 0 >"$1/cgroup.procs" || exit 1; shift; n=$((n-1)); done; exec "$@"'
 # Outlives a host that was killed: hears of its end by the pipe, and removes the folders once their processes are gone.
-_JANITOR = (
-    'read -r end; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do rmdir "$@" && exit; sleep 0.1; done'
-)
+# Hundreds of them take a while.
+_JANITOR = """
+read -r end
+n=150
+while [ $n -gt 0 ]; do
+    left=
+    for group; do rmdir "$group" || ! [ -d "$group" ] || left=yes; done
+    [ "$left" ] || exit 0
+    sleep 0.1
+    n=$((n-1))
+done
+"""
 _numbers = itertools.count()
 _log = logging.getLogger(__name__)
 
@@ -132,7 +141,7 @@ def find_hierarchy(proc: Path = Path("/proc/self")) -> Hierarchy | None:
     """Where this process may make groups, its own group's limits staying in force; None where nowhere.
 
     Version 2 forbids limits below a group that has processes itself, so there the new group becomes a neighbour of
-    ours, and only where ours has no memory limit that it would escape by that.
+    ours, and only where ours has no limit of memory or processors that it would escape by that.
     """
     try:
         mounts = _mounts(proc / "mountinfo")
@@ -154,7 +163,8 @@ def find_hierarchy(proc: Path = Path("/proc/self")) -> Hierarchy | None:
 
 def _find_unified(own: Path, top: Path) -> Hierarchy | None:
     candidates = [own]
-    if own != top and _read(own / "memory.max") == "max":
+    is_limited = any(not (_read(own / name) or "max").startswith("max") for name in ("memory.high", "cpu.max"))
+    if own != top and _read(own / "memory.max") == "max" and not is_limited:
         candidates.append(own.parent)
     for folder in candidates:
         controllers = _read(folder / "cgroup.subtree_control").split()

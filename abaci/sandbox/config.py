@@ -26,13 +26,18 @@ class PoolConfig(Value):
     """The most memory a session may have, in bytes; a program's own `Limits.memory_bytes` counts where it is lower."""
     replay_s: float | None = Field(default=None, gt=0.0, le=600.0)
     """Seconds that may go into running a lost session's earlier programs again, those that succeeded; absent: none."""
+    total_memory_bytes: int | None = Field(default=None, ge=256 << 20)
+    """The most memory all sessions may have together, in bytes; absent: half of the machine's."""
+
+    @property
+    def most_processes(self) -> int:
+        """How many session processes there may be at a time, spares among them."""
+        return self.max_sessions + max(self.spares, self.max_spares)
 
 
 class LocalConfig(PoolConfig):
     """What the tiers have in common whose sessions are processes of this machine's kernel."""
 
-    total_memory_bytes: int | None = Field(default=None, ge=256 << 20)
-    """The most memory all sessions may have together, in bytes; absent: half of the machine's."""
     cpus: float | None = Field(default=None, gt=0.0, le=1024.0)
     """Processors that all sessions may use together, where a control group can be made; absent: all of them."""
 
@@ -60,8 +65,6 @@ class ContainerConfig(PoolConfig):
 
     runtime: str = Field(min_length=1)
     """The engine's name of the runtime, as `docker info` lists it."""
-    total_memory_bytes: int | None = Field(default=None, ge=256 << 20)
-    """The most memory all sessions may have together, in bytes; absent: half of the machine's."""
     cpus: float | None = Field(default=None, gt=0.0, le=1024.0)
     """Processors that all sessions may use together; absent: all of them."""
 

@@ -54,14 +54,14 @@ class LocalSandbox(PooledSandbox):
 
     async def __aexit__(self, *exc_info: object) -> None:
         """End everything; every process and the control group are gone on return."""
-        try:
+        # One after the other, whatever fails before.
+        async with contextlib.AsyncExitStack() as last:
+            last.push_async_callback(self._close_group)
+            last.push_async_callback(super().__aexit__, *exc_info)
             if self._watch is not None:
                 self._watch.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._watch
-            await super().__aexit__(*exc_info)
-        finally:
-            await self._close_group()
 
     def _join(self, command: list[str]) -> list[str]:
         return command if self._group is None else self._group.join(command)

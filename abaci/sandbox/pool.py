@@ -39,12 +39,12 @@ class PooledSandbox:
         self._launcher = launcher
         self._config = config
         self._slots = asyncio.Semaphore(config.max_sessions)
-        self._starting = asyncio.Lock()
         self._zygote: Zygote | None = None
         self._spares: list[SessionProcess] = []
         self._target = SpareTarget(config.spares, config.max_spares, 0.0)
         self._spare_taken = asyncio.Event()
         self._refill: asyncio.Task[None] | None = None
+        self._restart: asyncio.Task[None] | None = None
         self._sessions: set[ProcessSession] = set()
         self._ending: set[asyncio.Future[bool]] = set()
         self._is_open = False
@@ -67,7 +67,7 @@ class PooledSandbox:
         Raises:
             SandboxUnavailable: the tier does not work here; the message says why.
         """
-        _allow_descriptors((self._config.max_sessions + self._config.max_spares) * _DESCRIPTORS_A_SESSION)
+        _allow_descriptors(self._config.most_processes * _DESCRIPTORS_A_SESSION)
         self._zygote = await Zygote.start(self._launcher, self._config.start_s)
         self._is_open = True
         try:
@@ -83,20 +83,28 @@ class PooledSandbox:
     async def __aexit__(self, *exc_info: object) -> None:
         """End every session, spare and zygote; all their processes are gone on return."""
         self._is_open = False
-        if self._refill is not None:
-            self._refill.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._refill
-        try:
-            spares = [spare.end() for spare in self._spares]
-            self._spares.clear()
-            gone = await asyncio.gather(*spares, *(session.end() for session in self._sessions), *self._ending)
-            if not all(gone):
-                raise SandboxError(UNDEAD)
-        finally:
-            async with self._starting:
-                if self._zygote is not None:
-                    await self._zygote.close()
+        # One after the other, whatever fails before.
+        async with contextlib.AsyncExitStack() as last:
+            last.push_async_callback(self._close_zygote)
+            last.push_async_callback(self._end_processes)
+            if self._refill is not None:
+                self._refill.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._refill
+
+    async def _end_processes(self) -> None:
+        spares = [spare.end() for spare in self._spares]
+        self._spares.clear()
+        ends = asyncio.gather(*spares, *(session.end() for session in self._sessions), *self._ending)
+        # Shielded: who gives up waiting must not cancel what is waited for, which releases the descriptors.
+        if not all(await asyncio.shield(ends)):
+            raise SandboxError(UNDEAD)
+
+    async def _close_zygote(self) -> None:
+        if self._restart is not None:
+            await asyncio.wait({self._restart})
+        if self._zygote is not None:
+            await self._zygote.close()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[ProcessSession]:
@@ -125,10 +133,9 @@ class PooledSandbox:
             _log.error(UNDEAD)
 
     async def _open_session(self) -> ProcessSession:
-        wait_s = self._config.wait_s
         has_slot = False
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(self._config.wait_s):
                 await self._slots.acquire()
                 has_slot = True
                 process = await self._take()
@@ -136,10 +143,7 @@ class PooledSandbox:
             if has_slot:
                 self._slots.release()
             if isinstance(error, TimeoutError):
-                raise SandboxBusy(
-                    f"no sandbox session became free within {wait_s:g} s: {self._config.max_sessions} may be open at "
-                    "once; raise max_sessions or wait_s, or run fewer chains at a time"
-                ) from error
+                raise SandboxBusy(_busy(self._config, has_slot=has_slot)) from error
             raise
         return ProcessSession(process, self._take, self._policy, self._oom)
 
@@ -150,7 +154,7 @@ class PooledSandbox:
             self._spare_taken.set()
             if process.is_alive:
                 return process
-            await process.close()
+            self._discard(process)
         self._target.missed(asyncio.get_running_loop().time())
         self._spare_taken.set()
         return await self._fork()
@@ -161,15 +165,25 @@ class PooledSandbox:
 
     async def _live_zygote(self) -> Zygote:
         """The zygote, started anew if it has died."""
-        async with self._starting:
-            if self._is_open and self._zygote is not None and not self._zygote.is_alive:
-                _log.warning("the sandbox's worker died and is started again")
-                await self._zygote.close()
-                self._zygote = await Zygote.start(self._launcher, self._config.start_s)
-            # Looked at last: the sandbox may have been closed during the start; closing it waits for us.
-            if not self._is_open or self._zygote is None:
-                raise SandboxError("the sandbox is closed: use it inside its `async with`")
-            return self._zygote
+        if self._is_open and self._zygote is not None and not self._zygote.is_alive:
+            if self._restart is None or self._restart.done():
+                self._restart = asyncio.create_task(self._start_again(self._zygote), name="abaci-sandbox-restart")
+                self._restart.add_done_callback(_look_at)
+            # Shielded: it may take longer than any one caller waits, and must come to an end all the same.
+            await asyncio.shield(self._restart)
+        # Looked at last: the sandbox may have been closed during the start.
+        if not self._is_open or self._zygote is None:
+            raise SandboxError("the sandbox is closed: use it inside its `async with`")
+        return self._zygote
+
+    async def _start_again(self, dead: Zygote) -> None:
+        _log.warning("the sandbox's worker died and is started again")
+        await dead.close()
+        if self._is_open:
+            self._zygote = await Zygote.start(self._launcher, self._config.start_s)
+        # Closed meanwhile, perhaps by somebody who gave up waiting for this: nobody else would end it.
+        if not self._is_open and self._zygote is not None:
+            await self._zygote.close()
 
     async def _keep_spares(self) -> None:
         """Keep as many spares as the demand asks for, until cancelled."""
@@ -192,6 +206,24 @@ class PooledSandbox:
         gone = spare.end()
         self._ending.add(gone)
         gone.add_done_callback(self._ending.discard)
+
+
+def _look_at(restart: asyncio.Task[None]) -> None:
+    """Its error goes to whoever waits; where nobody does any more, asyncio need not report it as forgotten."""
+    if not restart.cancelled():
+        restart.exception()
+
+
+def _busy(config: PoolConfig, *, has_slot: bool) -> str:
+    if has_slot:
+        return (
+            f"no sandbox session was ready within {config.wait_s:g} s, because the sandbox's worker is being started "
+            "again or the machine is busy; raise wait_s, or run fewer chains at a time"
+        )
+    return (
+        f"no sandbox session became free within {config.wait_s:g} s: {config.max_sessions} may be open at once; "
+        "raise max_sessions or wait_s, or run fewer chains at a time"
+    )
 
 
 def _allow_descriptors(count: int) -> None:

@@ -95,7 +95,8 @@ class SessionProcess:
     @property
     def pid(self) -> int | None:
         """The id of the process on this machine; None where it has ended, or another kernel runs it."""
-        return None if self._handle is None else self._handle.pid
+        # Reaped, it has given its number back, which may be somebody else's by now.
+        return None if self._handle is None or self._exit_status.done() else self._handle.pid
 
     def adopt(self, handle: Handle) -> None:
         """Take over the handle of the process."""
@@ -221,7 +222,9 @@ class SessionProcess:
             self._signal(signal.SIGINT)
 
     def _give_up(self) -> None:
-        self.kill("the program did not end when interrupted, and its process was killed")
+        # On a loop that was blocked for long, the reply and the end of the time come in one turn.
+        if self._is_running:
+            self.kill("the program did not end when interrupted, and its process was killed")
 
     # --- the channel --------------------------------------------------------------------------------------------------
 
@@ -311,7 +314,7 @@ class SessionProcess:
             self._loop.call_later(SOFT_GRACE_S, self._give_up_flood, self._serial)
 
     def _give_up_flood(self, serial: int) -> None:
-        if serial == self._serial and self._is_running:
+        if serial == self._serial:
             self._give_up()
 
     def _drain(self) -> None:

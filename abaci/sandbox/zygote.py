@@ -97,7 +97,10 @@ class Zygote:
         Raises:
             SandboxUnavailable: it did not start, or was not warm within `timeout_s`; says what it printed.
         """
-        zygote = await cls._launch(launcher)
+        try:
+            zygote = await cls._launch(launcher)
+        except OSError as error:
+            raise SandboxUnavailable(f"the {launcher.tier} sandbox's worker could not be started: {error}") from error
         try:
             async with asyncio.timeout(timeout_s):
                 await zygote._warm
@@ -153,7 +156,10 @@ class Zygote:
                 await session.ready()
         except TimeoutError as error:
             await session.close()
-            raise SandboxError(f"a sandbox session was not ready within {SPAWN_S:g} s") from error
+            raise SandboxError(
+                f"a sandbox session was not ready within {SPAWN_S:g} s: run fewer at a time, or see what keeps the "
+                "machine busy"
+            ) from error
         except BaseException:
             await session.close()
             raise
@@ -213,6 +219,10 @@ class Zygote:
                 self._spawned(message.session, PidHandle(descriptors[0]))
             case ControlKind.SPAWNED_AFAR if len(descriptors) == 1:
                 self._spawned(message.session, LineHandle(descriptors[0]))
+            case ControlKind.SPAWNED | ControlKind.SPAWNED_AFAR if not descriptors:
+                # The kernel drops it where this process may have no more. The session, which has run nothing yet, ends
+                # by itself when its channel is closed.
+                self._failed(message.session, "this process may open no more files: raise its limit (ulimit -n)")
             case ControlKind.FAILED:
                 self._failed(message.session, message.text)
                 if self._launched.is_spent_when_fork_fails:

@@ -76,6 +76,7 @@ class Bridge:
 
     def _open_line(self, session: int) -> None:
         ours, theirs = socket.socketpair()
+        ours.setblocking(False)
         with theirs:
             packet = Control(ControlKind.SPAWNED_AFAR, session).pack()
             socket.send_fds(self._control, [packet], [theirs.fileno()])
@@ -84,7 +85,10 @@ class Bridge:
 
     def _on_line(self, session: int) -> None:
         """Each byte on a line is a signal; its end means that the host has no interest in the process any more."""
-        signals = os.read(self._lines[session].fileno(), 64)
+        try:
+            signals = os.read(self._lines[session].fileno(), 64)
+        except BlockingIOError:
+            return  # The event was for a descriptor that had this number until a moment ago.
         if not signals:
             self._multiplexer.forget(self._lines[session].fileno())
             return

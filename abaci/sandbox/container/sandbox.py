@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from abaci.errors import SandboxUnavailable
+from abaci.sandbox.budget import budget_bytes
 from abaci.sandbox.config import ContainerConfig, DockerConfig, GvisorConfig
 from abaci.sandbox.container import owner
 from abaci.sandbox.container.engine import ContainerSpec, Engine
@@ -76,13 +77,12 @@ class _ContainerLauncher:
             is_landlock_required=not self._is_bridged,
         )
         module = "afar" if self._is_bridged else "attendant"
-        memory_bytes = config.total_memory_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
         return ContainerSpec(
             image=image,
             command=container_command(PACKAGE_ROOT, module, confinement.to_json()),
             runtime=config.runtime,
-            memory_bytes=memory_bytes,
-            processes=config.max_sessions + config.max_spares + _SPARE_PROCESSES,
+            memory_bytes=budget_bytes(config),
+            processes=config.most_processes + _SPARE_PROCESSES,
             cpus=config.cpus or os.cpu_count() or 1,
             environment=ENVIRONMENT,
             has_stdin=self._is_bridged,

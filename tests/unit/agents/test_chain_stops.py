@@ -260,8 +260,12 @@ async def test_a_settled_run_cancels_its_chain_and_keeps_what_it_did(rig: MakeRi
 
 
 async def test_text_streamed_before_a_cancellation_is_kept_and_paid_for(rig: MakeRig) -> None:
-    made = rig([ScriptedReply("The answer is \\boxed{42}." + "." * 5000, latency_s=0.001)], piece_chars=25)
-    task = await start_and_wait(made, requests=1)
+    made = rig([ScriptedReply("The answer is \\boxed{42}." + "." * 5000, latency_s=0.05)], piece_chars=25)
+    task = asyncio.create_task(made.run())
+    for _ in range(5000):
+        if any(event.body.kind == "text_delta" for event in made.events):
+            break
+        await asyncio.sleep(0.001)
     made.runner.scope.settle()
     chain = await task
     assert chain.stop_reason is StopReason.CANCELLED

@@ -83,6 +83,13 @@ async def test_an_answer_whose_chains_score_below_the_threshold_is_out() -> None
     assert decision.answer.raw == "2"
 
 
+async def test_a_chain_below_the_threshold_never_stands_for_an_answer_with_better_ones() -> None:
+    local = {"Way 0": 9, "Way 1": 5.9, "Way 2": 6, "Way 3": 8}
+    decision, _, _ = await decide(judge(lambda text: local[text[:5]], prefers("1")), chains(*"1112"))
+    assert isinstance(decision, Decided)
+    assert decision.buckets[0].representatives == (0, 2)
+
+
 async def test_when_all_score_below_the_threshold_each_keeps_its_best() -> None:
     local = {"Way 0": 1, "Way 1": 2, "Way 2": 3}
     decision, _, calls = await decide(judge(lambda text: local[text[:5]], prefers("2")), chains(*"112"))
@@ -170,6 +177,19 @@ async def test_an_answer_that_could_not_be_scored_stays_in() -> None:
     assert decision.answer is not None
     assert decision.answer.raw == "1"
     assert decision.warnings == ("local scoring: 2 of 3 chains got no score",)
+
+
+async def test_an_answer_that_could_not_be_scored_does_not_win_unopposed() -> None:
+    def script(request: GenerateRequest) -> str:
+        if is_local(request):
+            return "Hm." if answer_in(next(iter(shown(request).values()))) == "2" else scores(request, lambda _: 3)
+        return scores(request, prefers("1"))
+
+    decision, _, calls = await decide(script, chains(*"112"))
+    assert isinstance(decision, Decided)
+    assert [call.chains for call in calls if call.task == "global evaluation"] == [(0, 2)]
+    assert decision.answer is not None
+    assert decision.answer.raw == "1"
 
 
 async def test_scores_of_an_incomplete_reply_count() -> None:

@@ -97,6 +97,19 @@ async def test_a_long_form_answer_that_cannot_be_merged_is_listed() -> None:
     assert decided.warnings == ("the statements could not be merged: they are listed",)
 
 
+async def test_the_only_chain_of_a_long_form_problem_is_enough() -> None:
+    decided, requests = await decide(lambda _: "Eggs in rows.", WINNERS[:1], "long_form")
+    assert decided.answer is not None
+    assert decided.answer.raw == "Eggs in rows."
+    assert "3 rows of 4 eggs" in asked(requests[0])
+
+
+async def test_a_long_form_problem_whose_chains_all_failed_has_no_answer() -> None:
+    failed = [member.model_copy(update={"stop_reason": StopReason.ERROR}) for member in WINNERS]
+    decided, requests = await decide(by_content, failed, "long_form")
+    assert (decided.answer, decided.confidence, requests) == (None, 0.0, [])
+
+
 async def test_a_long_form_problem_whose_chains_share_nothing_has_no_answer() -> None:
     members = [chain(0, None, "One thing is said here."), chain(1, None, "Quite another matter over there.")]
     broken = chain(2, None, "One thing is said here.", stop_reason=StopReason.ERROR)

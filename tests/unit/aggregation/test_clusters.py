@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_chains import chain
 
-from abaci.aggregation.atoms import MAX_ATOMS, Atom, split_atoms
+from abaci.aggregation.atoms import MAX_ATOMS, MAX_ATOMS_OF_ALL, Atom, split_all, split_atoms
 from abaci.aggregation.clusters import cluster_atoms
 from abaci.aggregation.config import SentenceTransformersConfig, StaticEmbedderConfig, TfidfEmbedderConfig
-from abaci.aggregation.embedding import Embedder, StaticEmbedder, TfidfEmbedder, make_embedder
+from abaci.aggregation.embedding import MAX_FEATURES, Embedder, StaticEmbedder, TfidfEmbedder, make_embedder
 from abaci.aggregation.signature import signature
 from abaci.errors import SettingsError
 from abaci.types import Execution, Output, Program, Rationale
@@ -51,6 +51,19 @@ def test_programs_and_outputs_are_no_atoms() -> None:
 
 def test_a_chain_has_a_bounded_number_of_atoms() -> None:
     assert len(split_atoms(chain(0, "1", "This is it again. " * 5000))) == MAX_ATOMS
+
+
+def test_all_chains_together_have_a_bounded_number_of_atoms() -> None:
+    found = split_all([chain(index, "1", "This is it again. " * 500) for index in range(40)])
+    assert len(found) <= MAX_ATOMS_OF_ALL
+    assert {atom.chain for atom in found} == set(range(40))
+
+
+def test_texts_of_many_words_are_told_apart_by_those_they_share() -> None:
+    texts = [" ".join(str(number) for number in range(start, start + 4000)) for start in (10_000, 20_000, 30_000)]
+    vectors = TfidfEmbedder().embed([*texts, "Shared it is.", "Shared it is."])
+    assert vectors.shape == (5, MAX_FEATURES)
+    assert vectors[3] @ vectors[4] == pytest.approx(1.0)
 
 
 def test_vectors_have_length_one_or_zero(embedder: Embedder) -> None:

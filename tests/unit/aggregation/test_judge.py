@@ -10,9 +10,9 @@ from made_chains import chain, chains
 
 from abaci.aggregation.candidates import MAX_PROMPT_CHARS, distinct, quote
 from abaci.aggregation.config import JudgeLimits
-from abaci.aggregation.judge import Judge, Question, Unreadable
+from abaci.aggregation.judge import MAX_CALLS, MAX_REPLY_CHARS, Judge, Question, Unreadable
 from abaci.aggregation.prompt import Prompt, make_prompt
-from abaci.aggregation.replies import ChoiceReader, ScoreReader
+from abaci.aggregation.replies import MAX_READ_CHARS, ChoiceReader, ScoreReader
 from abaci.backend.base import TextPrompt
 from abaci.backend.scripted import START_TOKEN_ID, ScriptedBackend, ScriptedReply
 from abaci.errors import BackendRejected, BackendUnavailable
@@ -65,6 +65,15 @@ async def test_a_slow_judge_is_aborted_and_what_it_wrote_is_paid_for() -> None:
     assert calls[0].usage.requests == 1
 
 
+async def test_a_judge_that_never_ends_is_cut_off() -> None:
+    judge, backend, calls = judge_of(lambda _: "x" * (MAX_REPLY_CHARS + 5000))
+    limits = JudgeLimits(max_tokens=10 * MAX_REPLY_CHARS)
+    assert await judge.ask(QUESTION, ChoiceReader(2), limits) is None
+    assert backend.running == 0
+    assert [len(call.reply) for call in calls] == [MAX_REPLY_CHARS]
+    assert "longer than" in (calls[0].error or "")
+
+
 async def test_nothing_is_asked_when_the_run_has_no_time_left() -> None:
     backend = ScriptedBackend(["x"], is_chat=True)
     assert await Judge(backend, seconds_left=lambda: -1.0).ask(QUESTION, ChoiceReader(2), LIMITS) is None
@@ -85,6 +94,19 @@ async def test_cancelling_the_caller_aborts_the_request() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (backend.running, backend.aborted) == (0, 1)
+
+
+async def test_no_more_than_a_number_of_calls_run_at_once() -> None:
+    judge, backend, _ = judge_of(lambda _: "abc", latency_s=30.0)
+    asking = [asyncio.ensure_future(judge.ask(QUESTION, ChoiceReader(2), LIMITS)) for _ in range(3 * MAX_CALLS)]
+    # Turns of the event loop, not time: every call that may start has started by then.
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert backend.running == MAX_CALLS
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking, timeout=10)
+    assert backend.running == 0
 
 
 async def test_a_model_that_continues_texts_is_given_text_and_tokens() -> None:
@@ -128,6 +150,12 @@ async def test_a_choice_is_a_label_that_was_shown(reply: str) -> None:
 
 async def test_the_last_valid_choice_counts() -> None:
     assert await ChoiceReader(3)('{"choice": 1} or rather {"choice": "3"}, not {"choice": 9}') == 3
+
+
+async def test_the_end_of_a_long_reply_is_read() -> None:
+    assert await ChoiceReader(3)('{"choice": 1}' + "{" * MAX_READ_CHARS + '{"choice": 2}') == 2
+    with pytest.raises(Unreadable):
+        await ChoiceReader(3)('{"choice": 1}' + "{" * MAX_READ_CHARS)
 
 
 def test_what_a_question_says_is_never_filled_in_again() -> None:

@@ -104,10 +104,11 @@ async def test_the_same_text_is_one_candidate() -> None:
 
 
 async def test_without_a_choice_the_votes_decide_and_a_warning_says_so() -> None:
-    decided, _ = await genselect(lambda _: "Hm.", chains("2", "1", "1"), selections=2)
+    decided, _ = await genselect(lambda _: "Hm.", chains("2", "1", "1"), selections=8)
     assert decided.answer is not None
     assert decided.answer.raw == "1"
-    assert decided.warnings == ("2 judge calls gave no choice: the votes decided there",)
+    assert decided.reason.startswith("8 of 8 selections")
+    assert decided.warnings == ("8 judge calls gave no choice: the votes decided there",)
 
 
 async def test_the_majority_of_the_selections_decides() -> None:

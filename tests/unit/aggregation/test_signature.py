@@ -26,6 +26,20 @@ from abaci.aggregation.signature import signature
         ("It costs 5%.", "It costs 5."),
         ("Take \\sin of it.", "Take \\cos of it."),
         ("The price is 1.5.", "The price is 15."),
+        ("The total is 5 plus 3.", "The total is 5 minus 3."),
+        ("We add 3 and 5.", "We subtract 3 and 5."),
+        ("Now square both sides.", "Now cube both sides."),
+        ("It is defined.", "It is undefined."),
+        ("There are thirty apples.", "There are forty apples."),
+        ("A third of them is red.", "A quarter of them is red."),
+        ("So x² = 4.", "So x³ = 4."),
+        ("Here x₁ = 4.", "Here x₂ = 4."),
+        ("It is ½ of that.", "It is ¼ of that."),
+        ("The angle θ is 30.", "The angle α is 30."),
+        ("It is √5 long.", "It is 5 long."),
+        ("So |x| = 3.", "So x = 3."),
+        ("Here A ⊂ B.", "Here A ∩ B."),
+        ("So n ∣ 4.", "So n ∤ 4."),
     ],
 )
 def test_different_claims_have_different_signatures(first: str, second: str) -> None:
@@ -41,6 +55,11 @@ def test_different_claims_have_different_signatures(first: str, second: str) -> 
         ("Then \\frac{1}{2} of it is gone.", "Thus \\dfrac{1}{2} of it goes."),
         ("The train doesn't stop.", "The train never stops."),
         ("3 \\times 4 = 12", "3 * 4 = 12"),
+        ("3 · 4 = 12", "3 × 4 = 12"),
+        ("5 plus 3 equals 8", "5 + 3 = 8"),
+        ("We add 3 and 5.", "Adding 3 and 5 is next."),
+        ("It doesn’t hold — never mind…", "It doesn't hold, never mind."),
+        ("The café is “open”.", "The cafe is open."),
     ],
 )
 def test_two_ways_to_say_the_same_have_the_same_signature(first: str, second: str) -> None:

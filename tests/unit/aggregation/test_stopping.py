@@ -55,6 +55,8 @@ async def test_a_supermajority_is_of_all_chains_heard() -> None:
     assert not await is_enough(rule, "1", "2")
     assert await is_enough(rule, "1", "2", "1", "1")
     assert not await is_enough(rule, "1", None, "1", "2")
+    # 0.56 * 25 is more than 14 in floating point.
+    assert await is_enough(SupermajorityRule(share=0.56), *"1" * 14, *"2" * 11)
 
 
 def test_supermajority_doubles_and_windows_follow_each_other() -> None:

@@ -60,6 +60,16 @@ async def test_without_any_figure_each_vote_counts_one_and_a_warning_says_so() -
     assert decided.warnings == ("no chain has a tail entropy: every vote counts one",)
 
 
+@pytest.mark.parametrize("fields", [{"reward": -1e6}, {"mean_logprob": -1e6}, {"tail_entropy": 1e6}])
+async def test_where_all_chains_look_hopeless_the_majority_wins(fields: dict[str, float]) -> None:
+    weight = {"reward": "reward", "mean_logprob": "logprob", "tail_entropy": "tail_entropy"}[next(iter(fields))]
+    members = [chain(0, "2", **fields), chain(1, "1", **fields), chain(2, "1", **fields)]
+    decided = await decide(members, weight=weight)
+    assert decided.answer is not None
+    assert decided.answer.raw == "1"
+    assert decided.confidence == pytest.approx(2 / 3)
+
+
 async def test_equal_weights_are_a_tie_that_the_earliest_chain_breaks() -> None:
     decided = await decide([chain(0, "2", reward=1.0), chain(1, "1", reward=1.0)], weight="reward")
     assert decided.answer is not None

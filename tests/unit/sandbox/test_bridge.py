@@ -126,3 +126,19 @@ def test_the_bridge_ends_with_the_host(sides: Sides) -> None:
     sides.host.close()
     sides.thread.join(WAIT_S)
     assert not sides.thread.is_alive()
+
+
+def test_an_event_on_a_line_that_says_nothing_does_not_hold_the_bridge_up() -> None:
+    # In one turn a number can be closed and given to a line: what was reported for the old one reaches the new one.
+    host, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    zygote, stream = socket.socketpair()
+    with host, control, zygote, stream:
+        bridge = Bridge(control, stream.fileno(), bytes)
+        bridge._open_line(1)
+        thread = threading.Thread(target=bridge._on_line, args=(1,), daemon=True)
+        thread.start()
+        thread.join(WAIT_S)
+        assert not thread.is_alive()
+        _, (line,), _, _ = socket.recv_fds(host, CONTROL_BYTES, 1)
+        os.close(line)
+        bridge._close_line(1)

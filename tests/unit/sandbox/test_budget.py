@@ -80,8 +80,9 @@ async def test_without_a_control_group_the_largest_session_is_killed(monkeypatch
 class Held:
     """A session for the watch: a real process that holds memory."""
 
-    def __init__(self, mebibytes: int) -> None:
-        code = f"x = b'x' * ({mebibytes} << 20)\nprint(flush=True)\ninput()"
+    def __init__(self, mebibytes: int, *, is_shared: bool = False) -> None:
+        how = "mmap.mmap(-1, size); x.write(b'x' * size)" if is_shared else "b'x' * size"
+        code = f"import mmap\nsize = {mebibytes} << 20\nx = {how}\nprint(flush=True)\ninput()"
         self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self.process.stdout.readline()
@@ -126,6 +127,33 @@ def test_the_memory_of_a_process_is_what_it_holds_beside_files() -> None:
     one.close()
     assert measured is not None
     assert 100 << 20 <= measured < 130 << 20
+
+
+def test_memory_that_could_be_shared_is_held_as_well() -> None:
+    one = Held(100, is_shared=True)
+    measured = budget.anonymous_bytes(one.process.pid)
+    one.close()
+    assert measured is not None
+    assert measured >= 100 << 20
+
+
+class Unknown:
+    """A session whose process cannot be told just now, as when this process may open no more files."""
+
+    pid = property(lambda self: os.open("/dev/null/none", os.O_RDONLY))
+
+    def stop_for_memory(self, budget_bytes: int) -> None:
+        pytest.fail("it holds nothing that is known")
+
+
+async def test_a_session_that_cannot_be_measured_does_not_end_the_watch_over_the_others() -> None:
+    held = Held(150)
+    watching = asyncio.create_task(budget.watch(100 << 20, lambda: None, lambda: (Unknown(), held)))
+    try:
+        await asyncio.wait_for(held.stopped.wait(), 10)
+    finally:
+        watching.cancel()
+        held.close()
 
 
 def test_by_default_sessions_may_have_half_of_the_machine() -> None:

@@ -71,6 +71,15 @@ def test_version_2_never_leaves_a_group_with_a_memory_limit(tmp_path: Path) -> N
     assert find_hierarchy(tmp_path) is None
 
 
+@pytest.mark.parametrize(("name", "limit"), [("memory.high", "1000000"), ("cpu.max", "50000 100000")])
+def test_version_2_never_leaves_a_group_with_another_limit(tmp_path: Path, name: str, limit: str) -> None:
+    own = unified(tmp_path)
+    (own / name).write_text("max 100000\n" if name == "cpu.max" else "max\n")
+    assert find_hierarchy(tmp_path) is not None
+    (own / name).write_text(f"{limit}\n")
+    assert find_hierarchy(tmp_path) is None
+
+
 def test_version_2_prefers_our_own_group_where_it_hands_the_controllers_on(tmp_path: Path) -> None:
     own = unified(tmp_path, own_limit="1000000")
     (own / "cgroup.subtree_control").write_text("memory")
@@ -139,6 +148,28 @@ def test_groups_of_dead_hosts_are_removed(tmp_path: Path) -> None:
     assert left == {f"abaci-{os.getpid()}-live", group.paths[0].name}
     for path in group.paths[0].iterdir():
         path.unlink()
+    close(group)
+
+
+def test_what_cannot_be_removed_at_first_is_removed_later(tmp_path: Path) -> None:
+    for name in ("memory", "pids"):
+        (tmp_path / name).mkdir()
+    group = ControlGroup.create(LIMITS, Hierarchy(1, {name: tmp_path / name for name in ("memory", "pids")}))
+    assert group is not None
+    memory, pids = group.paths
+    for file in pids.iterdir():
+        file.unlink()
+    group._write_fd, end = os.open("/dev/null", os.O_WRONLY), group._write_fd
+    os.close(end)  # As a killed host would.
+    pidfd = os.pidfd_open(group._janitor.pid)
+    assert not asyncio.run(readable_within(pidfd, 0.3))
+    assert not pids.exists()
+    for file in memory.iterdir():
+        file.unlink()
+    # At once, though the other one has been gone for a while.
+    assert asyncio.run(readable_within(pidfd, 1.5))
+    os.close(pidfd)
+    assert not memory.exists()
     close(group)
 
 

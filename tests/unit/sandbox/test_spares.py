@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abaci.sandbox.config import PoolConfig
 from abaci.sandbox.spares import CALM_S, SpareTarget
 
 
@@ -52,3 +53,8 @@ def test_the_least_counts_where_it_is_more_than_the_most() -> None:
     target = SpareTarget(8, 4, 0.0)
     target.missed(0.0)
     assert target.at(0.0) == 8
+
+
+def test_spares_beyond_their_most_count_as_processes_too() -> None:
+    assert PoolConfig(max_sessions=4, spares=100, max_spares=16).most_processes == 104
+    assert PoolConfig(max_sessions=4, spares=2, max_spares=16).most_processes == 20
