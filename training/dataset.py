@@ -34,9 +34,10 @@ NGRAM = 8
 
 @dataclass(frozen=True)
 class Mix:
-    """How many rows of each class, before dropping."""
+    """How many rows of each class, before dropping; a later cycle sees new problems from a higher `first_seed`."""
 
     families: int = 42000
+    first_seed: int = 0
     gsm_originals: bool = True
     gsm_copies: int = 2
     repairs: int = 2500
@@ -214,7 +215,8 @@ def test_ngrams(folder: Path) -> set[str]:
 def build(mix: Mix, seed: int, workers: int) -> tuple[list[Row], dict[str, int]]:
     """The shuffled training rows, and how many of each class there are and were dropped."""
     rng = random.Random(seed)
-    rows = list(executed(generate(known(), mix.families, "train"), workers))
+    drafts = generate(known(), mix.families, "train", first_seed=mix.first_seed)
+    rows = list(executed(drafts, workers))
     counts = {"families": len(rows)}
     rows = list({row.question: row for row in rows}.values())
     counts["dropped_duplicates"] = counts["families"] - len(rows)

@@ -12,8 +12,10 @@ import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from training import batches, dataset, optimizer, tokenizer
@@ -34,15 +36,19 @@ class Prepared:
     facts: dict[str, object]
 
 
-def prepare(recipe: Recipe, folder: Path) -> Prepared:
-    """Generate data and tokenizer, or read them back where an earlier run left them."""
+def prepare(recipe: Recipe, folder: Path, start: Path | None = None) -> Prepared:
+    """Generate data and tokenizer, or read them back where an earlier run left them; `start` has its own tokenizer."""
     rows_path, facts_path = folder / "train.jsonl.gz", folder / "facts.json"
     if not facts_path.exists():
         print("generating the training set …", flush=True)
         rows, counts = dataset.build(recipe.mix, recipe.seed, recipe.workers)
         facts: dict[str, object] = {"sha256": dataset.save(rows, rows_path), "counts": counts}
-        sample = random.Random(recipe.seed).sample(rows, min(len(rows), 30000))
-        tokenizer.save(tokenizer.train((text(row) for row in sample), recipe.model.vocab), folder, recipe.model.context)
+        if start is None:
+            sample = random.Random(recipe.seed).sample(rows, min(len(rows), 30000))
+            made = tokenizer.train((text(row) for row in sample), recipe.model.vocab)
+        else:
+            made = Tokenizer.from_file(str(start / "tokenizer.json"))
+        tokenizer.save(made, folder, recipe.model.context)
         facts_path.write_text(json.dumps(facts), encoding="utf-8")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
     made = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -57,7 +63,7 @@ def prepare(recipe: Recipe, folder: Path) -> Prepared:
 class Run:
     """The state of a training run, and how it is kept on disk."""
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, start: Path | None = None) -> None:
         self.recipe = recipe
         self.path = folder / "checkpoint.pt"
         torch.manual_seed(recipe.seed)
@@ -69,6 +75,15 @@ class Run:
         self.seconds = 0.0
         if self.path.exists():
             self.restore()
+        elif start is not None:
+            self.begin(start)
+
+    def begin(self, start: Path) -> None:
+        """Go on from the exported model in `start`: its weights and counts, without the optimizers' momentum."""
+        self.model.load_state_dict(load_file(start / "model.safetensors"))
+        earlier = facts_of(start)
+        self.step, self.tokens, self.seconds = earlier["steps"], earlier["seen_tokens"], float(earlier["seconds"])
+        print(f"going on from {start} at step {self.step}", flush=True)
 
     def restore(self) -> None:
         """Go on from the checkpoint."""
@@ -107,9 +122,15 @@ class Run:
         return float(loss.detach())
 
 
-def train(recipe: Recipe, folder: Path, data: Prepared) -> Run:
+def facts_of(exported: Path) -> dict[str, Any]:
+    """What the training of an exported model left in its training.json."""
+    facts: dict[str, Any] = json.loads((exported / "training.json").read_text(encoding="utf-8"))["data"]
+    return facts
+
+
+def train(recipe: Recipe, folder: Path, data: Prepared, start: Path | None = None) -> Run:
     """Run to the last step, with a progress line every few seconds and checkpoints."""
-    run = Run(recipe, folder)
+    run = Run(recipe, folder, start)
     if recipe.is_compiled:
         # The loss itself picks its rows by their weights: a graph break.
         run.model.hidden = torch.compile(run.model.hidden, dynamic=True)  # type: ignore[method-assign]
@@ -151,14 +172,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=ROOT / "training" / "configs" / "cpu.toml")
     parser.add_argument("--export", type=Path, default=ROOT / "abaci" / "backend" / "nano")
+    parser.add_argument("--start", type=Path, help="an exported model to go on from, at its own last step")
     chosen = parser.parse_args()
     recipe = read(chosen.config)
     torch.set_num_threads(recipe.threads)
     folder = ROOT / "build" / "training" / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
-    data = prepare(recipe, folder)
-    run = train(recipe, folder, data)
+    data = prepare(recipe, folder, chosen.start)
+    run = train(recipe, folder, data, chosen.start)
     facts = data.facts | {"seen_tokens": run.tokens, "seconds": round(run.seconds), "steps": run.step}
+    if chosen.start is not None:
+        earlier = facts_of(chosen.start)
+        facts["remarks"] = [
+            f"The first {earlier['steps']} steps saw other rows: {earlier['rows']}, SHA-256 `{earlier['sha256']}`."
+        ]
     export(run.model, recipe, folder, chosen.export, facts)
 
 

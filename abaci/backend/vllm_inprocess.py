@@ -177,11 +177,16 @@ class InprocessDriver:
     def _build(self, progress: Progress) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
+        from vllm.v1.executor.abstract import Executor
+
+        from abaci.backend.vllm_executors import tidy
 
         args = make_engine_args(EngineArgs, self._config)
         progress(f"loading {self._config.model}", None)
         register_architectures(self._config)
-        self._engine = LLMEngine.from_engine_args(args)
+        vllm_config = args.create_engine_config()
+        executor_class = tidy(Executor.get_class(vllm_config))
+        self._engine = LLMEngine(vllm_config=vllm_config, executor_class=executor_class, log_stats=False)
 
     def _serve(self) -> None:
         """Obey commands and step, until told to stop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -154,8 +155,11 @@ def test_an_engines_whole_life_leaves_nothing_behind(tiny_model: Path, tmp_path:
     broken = tmp_path / "broken"
     shutil.copytree(tiny_model, broken)
     (broken / "model.safetensors").write_bytes(b"\x08\0\0\0\0\0\0\0not json")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", WHOLE_LIFE, str(broken), str(tiny_model)],
+        env=os.environ | {"TMPDIR": str(scratch)},
         capture_output=True,
         text=True,
         timeout=170,
@@ -168,3 +172,4 @@ def test_an_engines_whole_life_leaves_nothing_behind(tiny_model: Path, tmp_path:
         "stages importing vLLM ... ('ready', 1.0)",
         "threads ['MainThread']",
     ], done.stderr
+    assert [path.name for path in scratch.iterdir() if path.name.startswith("vllm")] == []

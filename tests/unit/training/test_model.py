@@ -136,6 +136,18 @@ def test_exported_model_is_the_trained_one(recipe: Recipe, loaded: Loaded, tmp_p
         assert torch.equal(again.model.state_dict()[name], value.to(torch.bfloat16).float())
 
 
+def test_another_run_goes_on_from_an_exported_model(
+    recipe: Recipe, loaded: Loaded, made: Tokenizer, tmp_path: Path
+) -> None:
+    tokenizer.save(loaded.tokenizer, tmp_path / "made", TINY.context)
+    facts: dict[str, object] = {"steps": recipe.schedule.steps, "seen_tokens": 700, "seconds": 3}
+    export(loaded.model, recipe, tmp_path / "made", tmp_path / "out", facts)
+    run = train(recipe, _folder(tmp_path / "next"), Prepared(encoded(60), made, {}), tmp_path / "out")
+    assert (run.step, run.tokens, run.seconds) == (recipe.schedule.steps, 700, 3.0)
+    for name, value in loaded.model.state_dict().items():
+        assert torch.equal(run.model.state_dict()[name], value.to(torch.bfloat16).float())
+
+
 @pytest.mark.parametrize("name", ["cpu", "gpu"])
 def test_recipe_file_is_read(name: str) -> None:
     recipe = read(ROOT / "training" / "configs" / f"{name}.toml")
