@@ -20,6 +20,8 @@ from abaci.sandbox.zygote import Launcher, Zygote
 
 _REFILL_PAUSE_S = 0.5
 """After a failed fork, how long the spares wait before the next try, in seconds."""
+_REFILL_DELAY_S = 0.005
+"""How long the next spare waits while there are others: the program that took the last one runs meanwhile."""
 _DESCRIPTORS_A_SESSION = 3
 _OTHER_DESCRIPTORS = 512
 """Left for the rest of this process where sessions need more descriptors than it may have."""
@@ -154,6 +156,8 @@ class PooledSandbox:
             self._spare_taken.set()
             if process.is_alive:
                 return process
+            # If that was the kernel, for want of memory, it explains the end of no program.
+            self._oom.claim()
             self._discard(process)
         self._target.missed(asyncio.get_running_loop().time())
         self._spare_taken.set()
@@ -177,7 +181,7 @@ class PooledSandbox:
         return self._zygote
 
     async def _start_again(self, dead: Zygote) -> None:
-        _log.warning("the sandbox's worker died and is started again")
+        _log.warning("the sandbox's worker died and is started again; its last words: %r", dead.last_words())
         await dead.close()
         if self._is_open:
             self._zygote = await Zygote.start(self._launcher, self._config.start_s)
@@ -191,6 +195,8 @@ class PooledSandbox:
         while True:
             self._spare_taken.clear()
             while len(self._spares) < self._target.at(loop.time()):
+                if self._spares:
+                    await asyncio.sleep(_REFILL_DELAY_S)
                 try:
                     self._spares.append(await self._fork())
                 except SandboxError as error:

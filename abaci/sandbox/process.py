@@ -29,7 +29,10 @@ _MAX_DRAIN_READS = 32
 _PROGRAM_KINDS = (ReplyKind.OK, ReplyKind.ERROR, ReplyKind.MEMORY)
 _CORRUPTED = "the program corrupted the session's control channel, and its process was killed"
 _ENDED = "the program ended its process"
-UNDEAD = f"a sandbox session's process did not die within {_GONE_S:g} s of SIGKILL"
+UNDEAD = (
+    f"a sandbox session's process did not die within {_GONE_S:g} s of SIGKILL: it waits for the machine, a disk "
+    "perhaps; look at the state `D` in `ps`"
+)
 
 
 class Stop(Enum):

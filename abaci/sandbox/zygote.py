@@ -90,6 +90,12 @@ class Zygote:
         """Its process id on this machine."""
         return self._launched.zygote_pid
 
+    def last_words(self) -> str:
+        """What it printed before it died; the end of it where it is long. Read once, and before `close`."""
+        with contextlib.suppress(OSError):
+            return os.read(self._stderr_fd, 1 << 16).decode("utf-8", "replace").strip()[-_STDERR_BYTES:]
+        return ""
+
     @classmethod
     async def start(cls, launcher: Launcher, timeout_s: float) -> Zygote:
         """A warm zygote.
@@ -125,7 +131,15 @@ class Zygote:
             ours.callback(os.close, read_fd)
             theirs.callback(os.close, write_fd)
             near.setblocking(False)
-            zygote = cls(launcher, await launcher.launch(far.fileno(), write_fd), near, read_fd)
+            launched = await launcher.launch(far.fileno(), write_fd)
+            try:
+                zygote = cls(launcher, launched, near, read_fd)
+            except OSError:
+                # No descriptor for it is left: it ends by itself at the hang-up, and is reaped.
+                near.close()
+                far.close()
+                await asyncio.to_thread(_reap, launched)
+                raise
             ours.pop_all()  # They are the zygote's from here on.
             return zygote
 
@@ -257,7 +271,7 @@ class Zygote:
         self.is_alive = False
         self._loop.remove_reader(self._control.fileno())
         if not self._warm.done():
-            words = self._last_words() or reason
+            words = self.last_words() or reason
             message = f"the {self._launcher.tier} sandbox could not start: {words}. {self._launcher.advice}"
             self._warm.set_exception(SandboxUnavailable(message))
         for serial in list(self._spawning):
@@ -265,12 +279,6 @@ class Zygote:
         for session in self._sessions.values():
             session.worker_lost()
         self._sessions.clear()
-
-    def _last_words(self) -> str:
-        """What the zygote printed before it died; the end of it where it is long."""
-        with contextlib.suppress(BlockingIOError):
-            return os.read(self._stderr_fd, 1 << 16).decode("utf-8", "replace").strip()[-_STDERR_BYTES:]
-        return ""
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -293,6 +301,7 @@ class Zygote:
         finally:
             os.close(self._pidfd)
             os.close(self._stderr_fd)
+            self._stderr_fd = -1
 
     async def _wait_process(self) -> None:
         """Wait for our child, which ends after the zygote and all that was below it."""
@@ -306,6 +315,14 @@ class Zygote:
             self._launched.process.wait()
         finally:
             os.close(pidfd)
+
+
+def _reap(launched: Launched) -> None:
+    try:
+        launched.process.wait(launched.end_s)
+    except subprocess.TimeoutExpired:
+        launched.process.kill()
+        launched.process.wait()
 
 
 def _open_pidfd(launched: Launched) -> int:

@@ -12,7 +12,7 @@ from abaci.errors import SandboxUnavailable
 from abaci.sandbox.budget import budget_bytes
 from abaci.sandbox.config import ContainerConfig, DockerConfig, GvisorConfig
 from abaci.sandbox.container import owner
-from abaci.sandbox.container.engine import ContainerSpec, Engine
+from abaci.sandbox.container.engine import REQUEST_S, ContainerSpec, Engine
 from abaci.sandbox.container.image import BUILD_COMMAND, PACKAGE_ROOT, require_image
 from abaci.sandbox.container.keeper import Task
 from abaci.sandbox.layout import ENVIRONMENT, container_command
@@ -20,8 +20,9 @@ from abaci.sandbox.pool import PooledSandbox
 from abaci.sandbox.worker.hardening import Confinement
 from abaci.sandbox.zygote import Launched
 
-END_S = 15.0
-"""How long a container may take to be killed and removed, in seconds; well below one on an idle machine."""
+END_S = REQUEST_S + 15.0
+"""How long a container may take to be killed and removed, in seconds; well below one on an idle machine. Longer than
+one request may take: a keeper killed in the middle of one would leave the container behind."""
 _SPARE_PROCESSES = 32
 """Beside the sessions: the zygote, its attendant, sessions that are just ending."""
 

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import resource
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -14,12 +15,13 @@ import pytest
 import pytest_asyncio
 
 from abaci.errors import SandboxBusy, SandboxError, SandboxUnavailable
+from abaci.sandbox import zygote
 from abaci.sandbox.base import Limits
 from abaci.sandbox.cgroup import ControlGroup
 from abaci.sandbox.config import LandlockConfig, PoolConfig
 from abaci.sandbox.landlock import LandlockSandbox
 from abaci.sandbox.pool import PooledSandbox
-from abaci.sandbox.zygote import Launched, Launcher
+from abaci.sandbox.zygote import Launched, Launcher, Zygote
 from abaci.types import ExecutionStatus
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -127,6 +129,29 @@ def all_descriptors_used() -> Iterator[None]:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class HangUpLauncher:
+    """Starts a worker that does nothing but end at the hang-up."""
+
+    tier = "test"
+    advice = "Do this."
+    process: subprocess.Popen[bytes]
+
+    async def launch(self, control_fd: int, stderr_fd: int) -> Launched:
+        self.process = await asyncio.to_thread(subprocess.Popen, ["cat"], stdin=control_fd, stdout=stderr_fd)
+        return Launched(self.process, self.process.pid)
+
+
+async def test_a_worker_that_no_descriptor_is_left_for_is_reaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(launched: Launched) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(zygote, "_open_pidfd", full)
+    launcher = HangUpLauncher()
+    with pytest.raises(SandboxUnavailable, match=r"could not be started: .*Too many open files"):
+        await Zygote.start(launcher, 5.0)
+    assert launcher.process.returncode == 0
 
 
 class FullLauncher:
