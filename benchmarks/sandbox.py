@@ -5,9 +5,10 @@
 
 Every figure is checked for the right output before it counts. Times are milliseconds: p50, p90 and the minimum.
 The baselines (`sandbox_baselines.py`): a cold interpreter; the process pool of ToRA's `python_executor` (workers that
-stay, `exec` and a timeout, no isolation at all; made anew for each batch as ToRA does, and kept warm); smolagents'
-`LocalPythonExecutor`, in the interpreter PYTHON, which must have `smolagents` and `sympy` installed; and `docker run`
-of IMAGE, whose `python3` must have SymPy. What is not there is reported as absent.
+stay, `exec` and a timeout, no isolation at all; made anew for each batch as ToRA does, and kept warm); a bare fork of
+an interpreter as warm as ours, the floor below any session of its own; smolagents' `LocalPythonExecutor`, in the
+interpreter PYTHON, which must have `smolagents` and `sympy` installed; and `docker run` of IMAGE, whose `python3` must
+have SymPy. What is not there is reported as absent.
 """
 
 from __future__ import annotations

@@ -39,6 +39,51 @@ for name, (code, answer) in programs.items():
 print(json.dumps({name: each[1:] for name, each in times.items()}))
 """
 
+_BARE_FORK = """
+import json, os, sys, time
+from abaci.sandbox.worker.warm import warm_up
+programs, batch, repeat = json.loads(sys.stdin.read())
+warm_up()
+
+def start(code):
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(write, 1)
+        sys.stdout = open(1, "w", closefd=False)
+        exec(code, {})
+        sys.stdout.flush()
+        os._exit(0)
+    os.close(write)
+    return pid, read
+
+def end(pid, read, answer):
+    output = os.read(read, 4096).decode()
+    os.close(read)
+    os.waitpid(pid, 0)
+    assert output == answer, (output, answer)
+
+def timed(code, answer):
+    started = time.perf_counter()
+    end(*start(code), answer)
+    return time.perf_counter() - started
+
+def all_at_two(cases):
+    started = time.perf_counter()
+    running = []
+    for code, answer in cases:
+        running.append((*start(code), answer))
+        if len(running) == 2:
+            end(*running.pop(0))
+    while running:
+        end(*running.pop(0))
+    return time.perf_counter() - started
+
+times = {name: [timed(*case) for _ in range(repeat + 1)][1:] for name, case in programs.items()}
+print(json.dumps([times, all_at_two(batch), all_at_two([programs["print"]] * 200)]))
+"""
+"""The floor below any session that starts from a warm interpreter: fork, run, exit, and no isolation at all."""
+
 
 def check(code: str, output: str) -> None:
     """Refuse to report a time for a wrong answer."""
@@ -73,6 +118,7 @@ def baselines(repeat: int, smolagents_python: str, docker_image: str | None) -> 
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         batch(pool)
     figures[f"process_pool_{len(BATCH)}_programs_s"] = round(time.perf_counter() - started, 2)
+    figures["bare_fork"] = bare_fork(repeat)
     figures["smolagents_local_executor"] = smolagents(smolagents_python, repeat)
     figures["docker_run"] = docker_run(docker_image)
     return figures
@@ -110,6 +156,24 @@ def batch(pool: ProcessPoolExecutor) -> float:
     for code, output in zip(BATCH, pool.map(run_in_worker, BATCH, timeout=300), strict=True):
         check(code, output)
     return round(time.perf_counter() - started, 2)
+
+
+def bare_fork(repeat: int) -> dict[str, object]:
+    """A fork of a warm interpreter for each program, without isolation, limits or a channel: two at a time at the most.
+
+    It warms up as the sandbox's worker does, so the difference is what isolation costs.
+    """
+    programs = {"print": (PRINT, ANSWERS[PRINT]), "solve": (SOLVE, ANSWERS[SOLVE])}
+    question = json.dumps([programs, list(BATCH.items()), repeat])
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", _BARE_FORK]
+    finished = subprocess.run(command, input=question, capture_output=True, text=True, check=True, env=environment)
+    times, batch_s, prints_s = json.loads(finished.stdout.splitlines()[-1])
+    return {
+        **{name: summary(each) for name, each in times.items()},
+        f"{len(BATCH)}_programs_s": round(batch_s, 2),
+        "forks_per_s": round(200 / prints_s, 1),
+    }
 
 
 def smolagents(python: str, repeat: int) -> dict[str, object]:
