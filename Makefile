@@ -31,7 +31,8 @@ help:  ## List the targets.
 
 solve: $(VENV)/.runtime  ## Solve PROBLEM="…" and watch.
 	@$(BIN)/abaci solve "$${PROBLEM}"
-solve: export PROBLEM := $(PROBLEM)
+# As it was typed: in mathematics a dollar sign is no variable.
+solve: override export PROBLEM := $(value PROBLEM)
 
 serve: $(VENV)/.runtime  ## Serve the REST API on 127.0.0.1:8080.
 	$(BIN)/abaci serve

@@ -17,21 +17,23 @@ from abaci.aggregation.config import (
     AggregatorConfig,
     AorConfig,
     AtomicConfig,
+    AutoEmbedderConfig,
     EmbedderConfig,
     GenSelectConfig,
     SelfConsistencyConfig,
-    StaticEmbedderConfig,
     UniversalConfig,
 )
 from abaci.aggregation.judge import Judge
 from abaci.backend.base import Backend
 from abaci.backend.config import BackendConfig, OpenAIConfig, ScriptedConfig, VllmConfig
+from abaci.errors import SettingsError
 from abaci.grading.grader import Grader
 from abaci.sandbox.auto import open_sandbox
 from abaci.settings import Settings
 from abaci.tools.python import PythonTool
 from abaci.traces.base import TraceStore
 from abaci.traces.config import MemoryTraceConfig, RedisTraceConfig, SqliteTraceConfig, TraceConfig
+from abaci.traces.patient import PatientTraceStore
 from abaci.types import JudgeCalled
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float | None], None]
 """Told what a slow start is doing and, where it is known, the share done from 0 to 1."""
 
-DEFAULT_EMBEDDER = StaticEmbedderConfig()
+DEFAULT_EMBEDDER = AutoEmbedderConfig()
 
 GRADER_SESSIONS = 2
 """Sandbox sessions kept for comparing answers, beside those of the chains."""
@@ -68,7 +70,11 @@ def make_backend(config: BackendConfig, on_progress: Progress = say_nothing, *, 
 
 
 def make_traces(config: TraceConfig) -> TraceStore:
-    """The trace store that `config` describes, not yet opened."""
+    """The trace store that `config` describes, not yet opened.
+
+    Raises:
+        SettingsError: a package that it needs is not installed.
+    """
     match config:
         case MemoryTraceConfig():
             from abaci.traces.memory import MemoryTraceStore
@@ -79,7 +85,10 @@ def make_traces(config: TraceConfig) -> TraceStore:
 
             return SqliteTraceStore(config)
         case RedisTraceConfig():
-            from abaci.traces.redis import RedisTraceStore
+            try:
+                from abaci.traces.redis import RedisTraceStore
+            except ModuleNotFoundError as error:
+                raise SettingsError('traces in Redis need a package: pip install "abaci[redis]"') from error
 
             return RedisTraceStore(config)
 
@@ -144,20 +153,22 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Everything a solver works with, started; stopped in an order in which nothing waits for an engine.
 
+    A trace store that is down is no reason not to solve: it is tried again, and solutions say what is not stored.
+
     Args:
         settings: what to work with.
         on_progress: told what start-up is doing.
         is_last: nothing follows in this process: an engine within it is left to the end of the process.
 
     Raises:
-        SettingsError, ModelLoadError, BackendUnavailable, SandboxUnavailable, TraceStoreError: what cannot be started.
+        SettingsError, ModelLoadError, BackendUnavailable, SandboxUnavailable: what cannot be started.
     """
     from abaci.agents.solver import Services
 
     config = settings.choose_backend()
     sandbox_config = settings.sandbox.model_copy(update={"max_sessions": settings.max_chains + GRADER_SESSIONS})
     # An engine is started last, so that a cheap failure comes first, and stopped last, because it may take seconds.
-    async with AsyncExitStack() as engine, make_traces(settings.traces) as traces:
+    async with AsyncExitStack() as engine, PatientTraceStore(make_traces(settings.traces)) as traces:
         on_progress("warming the sandbox", None)
         async with open_sandbox(sandbox_config) as sandbox, Grader(sandbox, max_workers=GRADER_SESSIONS) as grader:
             backend = await engine.enter_async_context(make_backend(config, on_progress, is_last=is_last))

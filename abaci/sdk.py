@@ -52,9 +52,21 @@ class Solver(agents_solver.Solver):
         Raises:
             InvalidInput: outside `with solver:`, or the problem cannot be used.
         """
+        return self._within("solve_sync").call(self.solve, problem, options)
+
+    def resume_sync(self, run_id: str) -> Solution:
+        """`resume` for callers without an event loop; only within `with`.
+
+        Raises:
+            InvalidInput: outside `with solver:`, or as `resume` does.
+            RunNotFound, TraceStoreError: as `resume` does.
+        """
+        return self._within("resume_sync").call(self.resume, run_id)
+
+    def _within(self, method: str) -> BlockingPortal:
         if self._portal is None:
-            raise InvalidInput("solve_sync works within `with Solver() as solver:`")
-        return self._portal.call(self.solve, problem, options)
+            raise InvalidInput(f"{method} works within `with Solver() as solver:`")
+        return self._portal
 
     def __enter__(self) -> Self:
         """Start an event loop on a thread of its own, and the solver in it."""

@@ -1,7 +1,7 @@
 """Settings: one place for everything that can be configured, composed of the config models of the packages below.
 
 Later wins: defaults, then a TOML file (`ABACI_CONFIG`, or `config.toml` in the user's configuration folder), then the
-environment (`ABACI_MODEL`, `ABACI_SANDBOX__KIND`, `ABACI_TRACES__URL`, …; `__` enters a nested model), then arguments.
+environment (`ABACI_MODEL`, `ABACI_TRACES__KIND`, `ABACI_TRACES__URL`, …; `__` enters a nested model), then arguments.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from platformdirs import user_config_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from abaci.agents.options import SolveOptions
-from abaci.aggregation.config import EmbedderConfig, StaticEmbedderConfig
+from abaci.aggregation.config import AutoEmbedderConfig, EmbedderConfig
 from abaci.backend.config import BackendConfig, OpenAIConfig, VllmConfig
 from abaci.errors import SettingsError
 from abaci.sandbox.config import AutoSandboxConfig, SandboxConfig
@@ -33,7 +34,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ABACI_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    model: str | None = None
+    model: str | None = Field(default=None, min_length=1)
     """Short for a backend: a model directory or name for vLLM, or, with `server`, a model of that server."""
     server: str | None = None
     """Base URL of an OpenAI-compatible server, for instance `http://127.0.0.1:8000/v1`."""
@@ -41,7 +42,7 @@ class Settings(BaseSettings):
     """The backend in full; excludes `model` and `server`."""
     judge: BackendConfig | None = None
     """The backend of the model that judges chains; absent: the one that wrote them."""
-    embedder: EmbedderConfig = StaticEmbedderConfig()
+    embedder: EmbedderConfig = AutoEmbedderConfig()
     """What tells which statements of chains are alike."""
     sandbox: SandboxConfig = AutoSandboxConfig()
     python: PythonToolConfig = PythonToolConfig()
@@ -50,6 +51,13 @@ class Settings(BaseSettings):
     """Options of runs that name none."""
     max_chains: int = Field(default=64, ge=1, le=4096)
     """Chains that may run at once, over all runs of the process."""
+
+    @field_validator("server")
+    @classmethod
+    def _is_http_url(cls, server: str | None) -> str | None:
+        if server is not None and not server.startswith(("http://", "https://")):
+            raise ValueError("a server's address starts with http:// or https://, as in http://127.0.0.1:8000/v1")
+        return server
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
@@ -61,7 +69,7 @@ class Settings(BaseSettings):
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            faults = "; ".join(map(_describe, error.errors()))
             raise SettingsError(f"settings do not fit: {faults} (see ABACI_* and {config_file()})") from error
         except ValueError as error:
             raise SettingsError(f"settings cannot be read: {error} (see ABACI_* and {config_file()})") from error
@@ -105,6 +113,13 @@ class Settings(BaseSettings):
                 "--server (ABACI_SERVER) and --model"
             )
         return VllmConfig(model=str(BUNDLED_MODEL), kv_cache_bytes=BUNDLED_KV_CACHE_BYTES)
+
+
+def _describe(fault: ErrorDetails) -> str:
+    place = [str(part) for part in fault["loc"]]
+    if fault["type"] == "union_tag_not_found":
+        return f"{'.'.join(place)}: say which kind it is, for instance with ABACI_{'__'.join(place).upper()}__KIND"
+    return f"{'.'.join(place)}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def config_file() -> Path:

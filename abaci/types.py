@@ -298,8 +298,18 @@ class RunStarted(Value):
     options: dict[str, JsonValue] = {}
 
 
+class RunResumed(Value):
+    """A run that broke off goes on, `worked_s` seconds of work after its start; the break does not count.
+
+    Chains that had not ended begin anew.
+    """
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    worked_s: float = Field(ge=0.0)
+
+
 class ChainStarted(Value):
-    """A chain began."""
+    """A chain began, or began anew: what it did before is then no part of it, but was spent."""
 
     kind: Literal["chain_started"] = "chain_started"
     chain: int
@@ -358,6 +368,8 @@ class JudgeCalled(Value):
     reply: str = ""
     verdict: JsonValue = None
     error: str | None = None
+    prompt_sha256: str | None = None
+    """Of the messages that `reply` answers, in hex: a resumed run takes the reply from here. None: it is not whole."""
     usage: Usage = Usage()
     duration_s: float = 0.0
 
@@ -387,6 +399,7 @@ class RunFinished(Value):
 
 EventBody = Annotated[
     RunStarted
+    | RunResumed
     | ChainStarted
     | TextDelta
     | StepTaken

@@ -28,7 +28,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("abaci", deadline=None)
     settings.load_profile("abaci")
     # The engine's libraries warn about each other, from threads that no test owns.
-    for module in ("vllm", "torch", "transformers", "compressed_tensors", "huggingface_hub", "importlib._bootstrap"):
+    for module in (
+        "vllm",
+        "torch",
+        "transformers",
+        "compressed_tensors",
+        "huggingface_hub",
+        "xgrammar",
+        "importlib._bootstrap",
+    ):
         config.addinivalue_line("filterwarnings", f"ignore:::{module}")
 
 

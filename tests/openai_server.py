@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
 
 MODEL = "toy"
 CONTEXT_LENGTH = 512
@@ -95,6 +95,10 @@ class FakeOpenAIServer:
                 return _error(404, "no such page")
             card = {"id": MODEL, "object": "model", "created": 0, "owned_by": self.owner}
             return {"object": "list", "data": [card | {"max_model_len": CONTEXT_LENGTH}]}
+
+        @app.get("/web/models")
+        async def web() -> Any:
+            return HTMLResponse("<h1>Welcome</h1>")
 
         @app.post("/v1/completions")
         @app.post("/v1/chat/completions")

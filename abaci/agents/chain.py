@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from abaci.agents.recorder import ChainLog, RunRecorder
 from abaci.agents.scope import ChainInterrupted, RunScope
 from abaci.agents.styles import FenceStyle, ToolCallStyle
 from abaci.agents.tora import ChainServices, ChainState
-from abaci.answers.extract import find_answer
+from abaci.answers.extract import Rule, find_answer
 from abaci.answers.normalize import make_answer
 from abaci.backend.base import Backend
 from abaci.errors import AbaciError, ContextLengthExceeded
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 MAX_SUPERSTEPS_PER_ROUND = 2
 """`generate` and `execute`; LangGraph bounds a graph by supersteps."""
+
+_SENTENCE_END = re.compile(r"\n|[.!?](?=\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,13 @@ def pick_answer(text: str, reason: StopReason) -> Answer | None:
 
     A marked one (`\boxed`, "the answer is") counts however the chain ended. The weaker evidence of ToRA's extraction
     (the last output, the last number) counts only where the chain was not broken off by an error, a cancellation or a
-    loop: what it happened to print last is then no answer.
+    loop: what it happened to print last is then no answer. A sentence that was interrupted, by the clock too, is not
+    read unless it holds a closed box: "the answer is 1" might have become 12.
     """
     broken_off = {StopReason.ERROR, StopReason.CANCELLED, StopReason.REPETITION}
     found = find_answer(text)
+    if reason in {*broken_off, StopReason.WALL_TIME} and found is not None and found.rule is not Rule.BOXED:
+        found = find_answer(text[: max((end.end() for end in _SENTENCE_END.finditer(text)), default=0)])
     if found is None or (reason in broken_off and not found.is_marked):
         return None
     return make_answer(found.text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from abaci.types import EventBody, Rationale, Step, StepTaken, TextDelta, TraceEvent, Usage
 
@@ -12,12 +12,12 @@ from abaci.types import EventBody, Rationale, Step, StepTaken, TextDelta, TraceE
 class RunRecorder:
     """Numbers the events of a run and hands each to `sinks`, synchronously and in order.
 
-    `events` keeps the stored ones: the `Solution` is their fold. A sink must not block or raise.
+    `events` keeps the stored ones, from `earlier` on: the `Solution` is their fold. A sink must not block or raise.
     """
 
-    def __init__(self, run_id: str, *sinks: Callable[[TraceEvent], None]) -> None:
+    def __init__(self, run_id: str, *sinks: Callable[[TraceEvent], None], earlier: Iterable[TraceEvent] = ()) -> None:
         self.run_id = run_id
-        self.events: list[TraceEvent] = []
+        self.events: list[TraceEvent] = list(earlier)
         self._sinks = sinks
 
     def emit(self, body: EventBody) -> None:

@@ -8,7 +8,8 @@
 
 Chains run freely, each at its own pace; after every chain that finishes the votes are counted, and once the vote cannot
 change any more the chains still running are cancelled. The state only steers, in JSON-safe values: what the chains did
-is in the run's events and on its ballot, and services come in by the runtime context.
+is in the run's events and on its ballot, and services come in by the runtime context. A run that broke off enters the
+graph where its events end (`resume`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from dataclasses import dataclass, field
 from operator import add
 from typing import Annotated, Any, TypedDict, get_args
 
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -48,7 +48,9 @@ class SolveState(TypedDict, total=False):
     started: int
     """Chains started so far."""
     wanted: int
-    """Chains to start next."""
+    """Chains of the round to come, or under way."""
+    chains: list[int]
+    """Those of them to start."""
     finished: Annotated[list[int], add]
     """Chains that have ended."""
     is_decided: bool
@@ -87,25 +89,49 @@ class Ballot:
 
 
 async def plan(state: SolveState, runtime: Runtime[SolveServices]) -> SolveState:
-    """Decide how many chains to start."""
+    """Decide which chains to start."""
     services = runtime.context
+    ballot = services.ballot
     if not state.get("started"):
-        first = services.aggregator.first_samples or services.budget.samples
-        wanted = min(first, services.budget.samples)
+        wanted = services.aggregator.first_samples or services.budget.samples
     else:
-        # The budget holds whatever an aggregator asks for.
-        wanted = min(state["wanted"], services.budget.samples - services.ballot.started)
+        wanted = state["wanted"]
         services.runner.scope.reopen()
-    services.ballot.started += wanted
-    return {"started": services.ballot.started, "wanted": wanted}
+    # The budget holds whatever an aggregator asks for.
+    round_ = range(ballot.started, min(ballot.started + wanted, services.budget.samples))
+    ballot.started += len(round_)
+    await _take_up(services, round_)
+    ended = {trajectory.chain for trajectory in ballot.finished}
+    chains = [chain for chain in round_ if chain not in ended]
+    return {"started": ballot.started, "wanted": len(round_), "chains": chains}
 
 
-async def fan_out(state: SolveState) -> list[Send]:
-    """One `run_chain` a planned chain."""
-    first = state["started"] - state["wanted"]
-    return [
-        Send("run_chain", ChainTask(chain=chain, problem=state["problem"])) for chain in range(first, state["started"])
+async def _take_up(services: SolveServices, round_: range) -> None:
+    """Where chains of this round have ended before a break: those that it cancelled are to begin anew.
+
+    Unless the others have settled the round: then they were cancelled for that, and what has not ended need not begin.
+    """
+    ballot = services.ballot
+    if not any(trajectory.chain in round_ for trajectory in ballot.finished):
+        return
+    heard = [
+        trajectory
+        for trajectory in ballot.finished
+        if trajectory.chain not in round_ or trajectory.stop_reason is not StopReason.CANCELLED
     ]
+    buckets = await bucket_trajectories(heard, services.equal)
+    progress = _progress(services, heard)
+    if progress.finished < progress.started and services.aggregator.is_settled(buckets, progress):
+        services.runner.scope.settle()
+    else:
+        ballot.finished = heard
+
+
+async def fan_out(state: SolveState) -> list[Send] | str:
+    """One `run_chain` a chain to start; none where all have ended, and the end where there can be no more."""
+    if not state["chains"]:
+        return "aggregate" if state["wanted"] else END
+    return [Send("run_chain", ChainTask(chain=chain, problem=state["problem"])) for chain in state["chains"]]
 
 
 async def run_chain(state: ChainTask, runtime: Runtime[SolveServices]) -> SolveState:
@@ -158,29 +184,24 @@ def _progress(services: SolveServices, finished: Sequence[Trajectory]) -> Progre
 
 
 async def route(state: SolveState) -> str:
-    """After a phase of aggregation: the next phase, the end, or more samples."""
+    """The next phase of aggregation, the end, or more samples; at the start too, since a run may go on anywhere."""
     return END if state.get("is_decided") else state.get("phase") or "plan"
 
 
 PHASES: tuple[str, ...] = get_args(Deliberating.model_fields["phase"].annotation)
 
 
-def build_solve(
-    checkpointer: BaseCheckpointSaver[Any] | None = None,
-) -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
-    """The compiled graph of one run. Stateless: one serves every run of a process.
-
-    With a `checkpointer`, a run that broke off goes on with the phase that it had reached.
-    """
+def build_solve() -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
+    """The compiled graph of one run. Stateless: one serves every run of a process."""
     graph = StateGraph(SolveState, context_schema=SolveServices)
     graph.add_node("plan", plan)
     graph.add_node("run_chain", run_chain, input_schema=ChainTask)
     graph.add_node("aggregate", aggregate)
-    graph.add_edge(START, "plan")
-    graph.add_conditional_edges("plan", fan_out, ["run_chain"])
+    graph.add_conditional_edges(START, route, ["plan", *PHASES, END])
+    graph.add_conditional_edges("plan", fan_out, ["run_chain", "aggregate", END])
     graph.add_edge("run_chain", "aggregate")
     for phase in PHASES:
         graph.add_node(phase, aggregate)
     for node in ("aggregate", *PHASES):
         graph.add_conditional_edges(node, route, ["plan", *PHASES, END])
-    return graph.compile(checkpointer=checkpointer)
+    return graph.compile()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from abaci.agents.chain import ChainRunner
 from abaci.agents.options import SolveOptions
 from abaci.agents.question import as_problem
 from abaci.agents.recorder import RunRecorder
+from abaci.agents.resume import Standing, begin, find_standing
 from abaci.agents.scope import RunScope
 from abaci.agents.solve import PHASES, Ballot, SolveServices, SolveState, build_solve
 from abaci.agents.styles import choose_style, load_style
@@ -34,13 +35,13 @@ from abaci.types import (
     Decided,
     Problem,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     Solution,
     StopReason,
     TraceEvent,
     WarningRaised,
-    new_run_id,
 )
 
 
@@ -75,6 +76,8 @@ class Solver:
         self._stack: AsyncExitStack | None = None
         self._services: Services | None = None
         self._slots = asyncio.Semaphore()
+        self._going_on: set[str] = set()
+        """The ids of the runs in progress."""
 
     async def __aenter__(self) -> Self:
         """Start the backend, the sandbox and the trace store."""
@@ -111,8 +114,10 @@ class Solver:
             InvalidInput: the problem is empty or too long.
             SettingsError: the options name a style that does not exist.
         """
-        run = _Run(self, as_problem(problem), options or self._defaults)
-        await run.perform()
+        standing = begin(as_problem(problem), options or self._defaults)
+        run = _Run(self, standing)
+        with self._in_progress(standing.run_id):
+            await run.perform()
         return fold_solution(run.recorder.events)
 
     async def stream(
@@ -122,8 +127,47 @@ class Solver:
 
         Closing the generator cancels the run. Raises as `solve` does.
         """
+        standing = begin(as_problem(problem), options or self._defaults)
+        with self._in_progress(standing.run_id):
+            async with aclosing(self._follow(standing)) as events:
+                async for event in events:
+                    yield event
+
+    async def resume(self, run_id: str) -> Solution:
+        """Go on with a stored run that was killed or cancelled, or that failed before a decision.
+
+        Chains that had ended are not drawn again, and judges' replies are taken from the trace, which goes on under the
+        same id. Samples and tokens count on; the wall time begins anew. Of a run that is over, its solution.
+
+        The run must not be going on in another process: nothing in its trace tells a slow process from a dead one.
+
+        Raises:
+            RunNotFound: the trace store has no such run.
+            InvalidInput: it is going on in this process, or resumed by another at this moment; or it was begun with
+                another model; or events of it are missing.
+            TraceStoreError: the trace store failed.
+        """
+        async with aclosing(self.stream_resumed(run_id)) as events:
+            return fold_solution([event async for event in events if event.is_stored])
+
+    async def stream_resumed(self, run_id: str) -> AsyncGenerator[TraceEvent, None]:
+        """The stored events of a run, then those that follow as it goes on. As `resume` and `stream`."""
+        with self._in_progress(run_id):
+            stored = [event async for event in self.services.traces.read(run_id)]
+            standing = find_standing(fold_solution(stored), stored, self.services.backend.info.model)
+            if standing is not None:
+                stored.append(await self._claim(standing))
+            for event in stored:
+                yield event
+            if standing is not None:
+                async with aclosing(self._follow(replace(standing, events=tuple(stored)))) as events:
+                    async for event in events:
+                        yield event
+
+    async def _follow(self, standing: Standing) -> AsyncGenerator[TraceEvent, None]:
+        """Perform a run, and give its events as they happen."""
         events: asyncio.Queue[TraceEvent | None] = asyncio.Queue()
-        run = _Run(self, as_problem(problem), options or self._defaults, events.put_nowait)
+        run = _Run(self, standing, events.put_nowait)
         task = asyncio.create_task(run.perform(), name=run.recorder.run_id)
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
@@ -133,6 +177,29 @@ class Solver:
         finally:
             task.cancel()
             await asyncio.wait({task})
+
+    async def _claim(self, standing: Standing) -> TraceEvent:
+        """The event with which a run goes on, stored, and the last of its trace: nobody else writes to it.
+
+        Raises:
+            InvalidInput: somebody does.
+        """
+        run_id, seq, traces = standing.run_id, len(standing.events), self.services.traces
+        event = TraceEvent(run_id=run_id, seq=seq, at=time.time(), body=RunResumed(worked_s=standing.worked_s))
+        await traces.append([event])
+        if [found async for found in traces.read(run_id, after=seq - 1)] != [event]:
+            raise _is_going_on(run_id)
+        return event
+
+    @contextmanager
+    def _in_progress(self, run_id: str) -> Iterator[None]:
+        if run_id in self._going_on:
+            raise _is_going_on(run_id)
+        self._going_on.add(run_id)
+        try:
+            yield
+        finally:
+            self._going_on.remove(run_id)
 
     @cached_property
     def solve_graph(self) -> CompiledStateGraph[SolveState, SolveServices, Any, Any]:
@@ -153,27 +220,23 @@ class Solver:
 class _Run:
     """One run of a solver."""
 
-    def __init__(
-        self, solver: Solver, problem: Problem, options: SolveOptions, *sinks: Callable[[TraceEvent], None]
-    ) -> None:
+    def __init__(self, solver: Solver, standing: Standing, *sinks: Callable[[TraceEvent], None]) -> None:
         self._solver = solver
         self._services = solver.services
-        self._problem = problem
-        self._options = options
+        self._standing = standing
         info = self._services.backend.info
         self._model = info.model
-        self._style = load_style(options.style or choose_style(info.model, is_chat=info.is_chat))
+        self._style = load_style(standing.options.style or choose_style(info.model, is_chat=info.is_chat))
         self._writer = TraceWriter(self._services.traces)
-        self.recorder = RunRecorder(new_run_id(), self._writer.put, *sinks)
+        self.recorder = RunRecorder(standing.run_id, self._writer.put, *sinks, earlier=standing.events)
 
     async def perform(self) -> None:
         """Run to the end; the recorder's events then hold everything."""
-        started = time.monotonic()
+        started = time.monotonic() - self._standing.worked_s
         status, error = RunStatus.CANCELLED, None
         async with self._writer:
-            options = self._options.model_dump(mode="json")
-            options["style"] = self._style.name
-            self.recorder.emit(RunStarted(problem=self._problem, model=self._model, options=options))
+            if not self._standing.events:
+                self._emit_start()
             try:
                 status, error = await self._sample_and_aggregate()
             except AbaciError as failure:
@@ -185,9 +248,16 @@ class _Run:
                 finished = RunFinished(status=status, duration_s=time.monotonic() - started, error=error)
                 await self._close_trace(finished)
 
+    def _emit_start(self) -> None:
+        options = self._standing.options.model_dump(mode="json")
+        options["style"] = self._style.name
+        self.recorder.emit(RunStarted(problem=self._standing.problem, model=self._model, options=options))
+
     async def _sample_and_aggregate(self) -> tuple[RunStatus, str | None]:
-        options, services = self._options, self._services
+        standing, services = self._standing, self._services
+        options = standing.options
         scope = RunScope(options.budget)
+        scope.spend(standing.spent_tokens)
         runner = ChainRunner(
             graph=self._solver.chain_graph,
             backend=services.backend,
@@ -200,19 +270,21 @@ class _Run:
             is_logprobs_wanted=options.is_logprobs_wanted or options.aggregator.needs_logprobs,
         )
         equal = _Comparison(services.equal, self.recorder)
-        judge = Judge(services.judge or services.backend, self.recorder.emit, lambda: scope.seconds_left)
+        judging = services.judge or services.backend
+        judge = Judge(judging, self.recorder.emit, lambda: scope.seconds_left, standing.replies)
         context = SolveServices(
             runner=runner,
             aggregator=services.make_aggregator(options.aggregator, equal, judge),
             equal=equal,
             budget=options.budget,
-            ballot=Ballot(),
+            ballot=standing.ballot,
         )
-        state: SolveState = {"problem": self._problem.model_dump(mode="json"), "finished": []}
         # Each sampling round is three supersteps and the phases of the aggregator, and starts at least one chain.
         most_steps = 4 + (3 + len(PHASES)) * options.budget.samples
         graph = self._solver.solve_graph
-        await graph.ainvoke(state, {"recursion_limit": most_steps}, context=context, output_keys=["is_decided"])
+        await graph.ainvoke(
+            standing.state, {"recursion_limit": most_steps}, context=context, output_keys=["is_decided"]
+        )
         return _judge(context.ballot)
 
     async def _close_trace(self, finished: RunFinished) -> None:
@@ -223,6 +295,10 @@ class _Run:
             for warning in self._writer.warnings:
                 self.recorder.emit(WarningRaised(message=warning))
             self.recorder.emit(finished)
+
+
+def _is_going_on(run_id: str) -> InvalidInput:
+    return InvalidInput(f"{run_id} is going on: it can be resumed once it has broken off")
 
 
 class _Comparison:

@@ -16,7 +16,7 @@ from statistics import fmean
 
 from pydantic import JsonValue
 
-from abaci.aggregation.aor_panel import Case, Notes, Seat, find_lead, seat_panel
+from abaci.aggregation.aor_panel import Case, Notes, Seat, find_lead, read_notes, seat_panel
 from abaci.aggregation.base import Progress
 from abaci.aggregation.buckets import AnswerEquality, bucket_trajectories, equal_text
 from abaci.aggregation.candidates import label_range, quote
@@ -60,7 +60,7 @@ class Aor:
         if len(buckets) < 2:
             return decide_by_vote(buckets, trajectories)
         case = Case(problem, buckets, trajectories)
-        notes = Notes.model_validate(progress.notes)
+        notes = read_notes(progress.notes)
         match notes.phase:
             case None:
                 return _go_on("score_locally", notes, f"{len(buckets)} different answers")
@@ -108,7 +108,7 @@ class Aor:
             labels=f"chain {label_range(len(chains))}",
         )
         reader = ScoreReader(labels)
-        question = Question("local scoring", prompt, tuple(chain.chain for chain in chains))
+        question = Question("local scoring", prompt, tuple(chain.chain for chain in chains), reader.schema)
         await self._judge.ask(question, reader, self._config.judge)
         # Also of a reply that stayed incomplete: each score counts by itself.
         return {
@@ -145,8 +145,9 @@ class Aor:
             chains=quote(chains, "Option", room),
             labels=f"option {label_range(len(chains))}",
         )
-        question = Question("global evaluation", prompt, tuple(chain.chain for chain in chains))
-        scores = await self._judge.ask(question, ScoreReader(labels), self._config.judge)
+        reader = ScoreReader(labels)
+        question = Question("global evaluation", prompt, tuple(chain.chain for chain in chains), reader.schema)
+        scores = await self._judge.ask(question, reader, self._config.judge)
         if scores is None:
             return None
         by_place = {place: scores[label] for place, label in zip(places, labels, strict=True)}

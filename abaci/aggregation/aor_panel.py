@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue, ValidationError
 
 from abaci.aggregation.candidates import distinct
 from abaci.aggregation.config import AorConfig
@@ -28,6 +28,14 @@ class Notes(Value):
     means: tuple[float, ...] = ()
     """Their mean global scores; empty: there is none."""
     warnings: tuple[str, ...] = ()
+
+
+def read_notes(notes: Mapping[str, JsonValue]) -> Notes:
+    """`notes` as AoR wrote them; where they are another method's or damaged, AoR begins anew and warns."""
+    try:
+        return Notes.model_validate(notes)
+    except ValidationError:
+        return Notes(warnings=("the notes of an earlier phase could not be read: the chains are judged anew",))
 
 
 class Case:

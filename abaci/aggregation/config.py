@@ -97,6 +97,12 @@ AnswerConfig = Annotated[
 """The methods that decide on an answer by themselves."""
 
 
+class AutoEmbedderConfig(Value):
+    """`static` where its word vectors are installed, else `tfidf`; a warning in the log then says so once."""
+
+    kind: Literal["auto"] = "auto"
+
+
 class StaticEmbedderConfig(Value):
     """Word vectors that come with the `wordllama` package."""
 
@@ -117,7 +123,8 @@ class SentenceTransformersConfig(Value):
 
 
 EmbedderConfig = Annotated[
-    StaticEmbedderConfig | TfidfEmbedderConfig | SentenceTransformersConfig, Field(discriminator="kind")
+    AutoEmbedderConfig | StaticEmbedderConfig | TfidfEmbedderConfig | SentenceTransformersConfig,
+    Field(discriminator="kind"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from functools import cache
@@ -13,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abaci.aggregation.config import (
+    AutoEmbedderConfig,
     EmbedderConfig,
     SentenceTransformersConfig,
     StaticEmbedderConfig,
     TfidfEmbedderConfig,
 )
 from abaci.errors import SettingsError
+
+logger = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 
@@ -51,6 +55,13 @@ def make_embedder(config: EmbedderConfig) -> Embedder:
         SettingsError: a package or model that it needs is not there.
     """
     match config:
+        case AutoEmbedderConfig():
+            try:
+                return StaticEmbedder()
+            except SettingsError as error:
+                # Once a process: what this gives is kept.
+                logger.warning("statements are compared by their words and letters: %s", error)
+                return TfidfEmbedder()
         case StaticEmbedderConfig():
             return StaticEmbedder()
         case TfidfEmbedderConfig():
@@ -77,12 +88,13 @@ class StaticEmbedder:
         from tokenizers import Tokenizer
 
         folder = Path(spec.submodule_search_locations[0])
+        vocabulary = folder / "tokenizers" / "l2_supercat_tokenizer_config.json"
         try:
             weights = load_file(folder / "weights" / "l2_supercat_256.safetensors")
+            self._tokenizer = Tokenizer.from_str(vocabulary.read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"the package `wordllama` lacks its word vectors ({error}): choose `tfidf`") from error
         self._table = weights["embedding.weight"].astype(np.float32)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
         self._tokenizer.no_padding()
 
     def embed(self, texts: list[str]) -> Vectors:

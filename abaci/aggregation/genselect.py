@@ -58,7 +58,10 @@ class GenSelect:
         chosen = next(chain for chain in selected if chain.chain in buckets[place].chains)
         failures = sum(selection.failures for selection in selections)
         warnings = (f"{failures} judge calls gave no choice: the votes decided there",) if failures else ()
-        return decide_for(chosen, buckets, f"{count} of {len(selected)} selections by the judge", warnings)
+        reason = f"{count} of {len(selected)} selections by the judge"
+        if failures and failures == sum(selection.calls for selection in selections):
+            reason = "the most votes, since no judge call gave a choice"
+        return decide_for(chosen, buckets, reason, warnings)
 
 
 class _Selection:
@@ -72,8 +75,10 @@ class _Selection:
         self._problem = problem
         self._buckets = buckets
         self._random = Random(f"{config.seed}:{number}")
+        self.calls = 0
+        """Questions to the judge."""
         self.failures = 0
-        """Judge calls that gave no choice."""
+        """Those that gave no choice."""
 
     async def run(self, candidates: Sequence[Trajectory]) -> Trajectory:
         """The candidate that wins."""
@@ -97,8 +102,10 @@ class _Selection:
             chains=quote(window, "Solution", room),
             labels=f"solution {label_range(len(window))}",
         )
-        question = Question("selection", prompt, tuple(chain.chain for chain in window))
-        choice = await self._judge.ask(question, ChoiceReader(len(window)), self._config.judge)
+        reader = ChoiceReader(len(window))
+        question = Question("selection", prompt, tuple(chain.chain for chain in window), reader.schema)
+        self.calls += 1
+        choice = await self._judge.ask(question, reader, self._config.judge)
         if choice is None:
             self.failures += 1
             return by_votes[0]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TypeVar
 
 from pydantic import JsonValue
@@ -20,8 +23,10 @@ from abaci.backend.base import (
     ChatMessage,
     ChatPrompt,
     GenerateRequest,
+    JsonSchema,
     SampleFinished,
     TextPrompt,
+    TokenDelta,
 )
 from abaci.errors import BackendError, BackendUnavailable
 from abaci.types import JudgeCalled, Sampling, Usage
@@ -52,20 +57,70 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a judge is asked: `task` names it in the trace, `chains` are those the prompt shows."""
+    """What a judge is asked: `task` names it in the trace, `chains` are those the prompt shows.
+
+    With a JSON `schema` the backend is asked to hold the reply to it. Not all can, so the reply is read as ever.
+    """
 
     task: str
     prompt: Prompt
     chains: tuple[int, ...] = ()
+    schema: JsonSchema | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    text: str = ""
-    usage: Usage = field(default_factory=Usage)
+@dataclass(slots=True)
+class _Call:
+    """One call, and what has come of it so far."""
+
+    messages: tuple[ChatMessage, ...]
+    attempt: int
+    requests: int = 0
+    parts: list[str] = field(default_factory=list)
+    tokens: int = 0
+    length: int = 0
+    finished: SampleFinished | None = None
     error: str | None = None
+    is_whole: bool = False
+    """The reply came to its end."""
     is_final: bool = False
     """Asking again would not help."""
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, delta: TokenDelta) -> int:
+        """Keep a piece of the reply; gives the characters so far."""
+        self.parts.append(delta.text)
+        self.tokens += len(delta.token_ids) or 1
+        self.length += len(delta.text)
+        return self.length
+
+    def take_whole(self, text: str) -> None:
+        """Take the reply of an earlier call."""
+        self.parts.append(text)
+        self.is_whole = True
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)[:MAX_REPLY_CHARS]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the messages, in hex."""
+        return sha256(json.dumps([message.model_dump() for message in self.messages]).encode()).hexdigest()
+
+    def as_event(self, question: Question, verdict: object) -> JudgeCalled:
+        counted = Usage(requests=self.requests, completion_tokens=self.tokens)
+        return JudgeCalled(
+            task=question.task,
+            chains=question.chains,
+            attempt=self.attempt,
+            reply=self.text,
+            verdict=_as_json(verdict),
+            error=self.error,
+            prompt_sha256=self.digest if self.is_whole else None,
+            # Where the stream broke, only what was generated is known.
+            usage=counted if self.finished is None else self.finished.usage,
+            duration_s=time.monotonic() - self.started,
+        )
 
 
 class Judge:
@@ -75,6 +130,8 @@ class Judge:
         backend: who judges; started by the caller.
         record: takes every call as an event.
         seconds_left: wall time that the run still has; nothing is asked once it is used up.
+        answered: calls recorded before the run broke off. Each reply serves once where the same is asked again; it is
+            not recorded a second time.
     """
 
     def __init__(
@@ -82,11 +139,15 @@ class Judge:
         backend: Backend,
         record: Callable[[JudgeCalled], None] = lambda _: None,
         seconds_left: Callable[[], float] = lambda: math.inf,
+        answered: Iterable[JudgeCalled] = (),
     ) -> None:
         self._backend = backend
         self._record = record
         self._seconds_left = seconds_left
         self._slots = asyncio.Semaphore(MAX_CALLS)
+        self._answered: defaultdict[str | None, deque[str]] = defaultdict(deque)
+        for call in answered:
+            self._answered[call.prompt_sha256].append(call.reply)
 
     def room_chars(self, question: str, limits: JudgeLimits) -> int:
         """How many characters of chains fit this judge's context, beside the problem's `question` and the reply."""
@@ -106,73 +167,67 @@ class Judge:
         """
         messages = question.prompt.messages
         for attempt in range(1, limits.attempts + 1):
-            started = time.monotonic()
-            reply = await self._call(messages, limits, attempt)
-            verdict, error = None, reply.error
-            if error is None:
-                try:
-                    verdict = await read(reply.text)
-                except Unreadable as fault:
-                    error = f"unreadable: {fault}"
-            called = JudgeCalled(
-                task=question.task,
-                chains=question.chains,
-                attempt=attempt,
-                reply=reply.text,
-                verdict=_as_json(verdict),
-                error=error,
-                usage=reply.usage,
-                duration_s=time.monotonic() - started,
-            )
-            self._record(called)
-            if error is None or reply.is_final:
+            call = _Call(messages, attempt)
+            answered = self._answered[call.digest]
+            is_new = not answered
+            verdict: T | None = None
+            try:
+                if is_new:
+                    await self._listen(call, question.schema, limits)
+                else:
+                    call.take_whole(answered.popleft())
+                if call.is_whole:
+                    verdict = await read(call.text)
+            except Unreadable as fault:
+                call.error = f"unreadable: {fault}"
+            except BaseException as failure:
+                call.error = f"broken off: {type(failure).__name__}"
+                raise
+            finally:
+                # Also when the run is cancelled: what was generated was paid for.
+                if is_new and (call.requests or call.is_final):
+                    self._record(call.as_event(question, verdict))
+            if call.error is None or call.is_final:
                 return verdict
-            if reply.error is None:
+            if call.is_whole:
                 # Appended, so that the engine's cache holds all but this.
-                messages = (*question.prompt.messages, *_correction(reply.text, error))
+                messages = (*question.prompt.messages, *_correction(call.text, call.error))
         return None
 
-    async def _call(self, messages: tuple[ChatMessage, ...], limits: JudgeLimits, attempt: int) -> _Reply:
-        parts: list[str] = []
-        tokens = length = 0
-        finished: SampleFinished | None = None
-        error: str | None = None
-        is_final = False
+    async def _listen(self, call: _Call, schema: JsonSchema | None, limits: JudgeLimits) -> None:
+        """Ask, and keep in `call` what comes of it. Raises nothing that the backend does."""
         async with self._slots:
             allowed_s = min(limits.timeout_s, self._seconds_left())
             if allowed_s <= 0:
-                return _Reply(error="the run's time is used up", is_final=True)
+                call.error, call.is_final = "the run's time is used up", True
+                return
+            call.requests = 1
             try:
-                async with asyncio.timeout(allowed_s):
-                    async with aclosing(self._backend.generate(self._request(messages, limits, attempt))) as events:
-                        async for event in events:
-                            if isinstance(event, SampleFinished):
-                                finished = event
-                            else:
-                                parts.append(event.text)
-                                tokens += len(event.token_ids) or 1
-                                length += len(event.text)
-                                if length > MAX_REPLY_CHARS:
-                                    error, is_final = f"the reply is longer than {MAX_REPLY_CHARS} characters", True
-                                    break
+                request = self._request(call, schema, limits)
+                async with asyncio.timeout(allowed_s), aclosing(self._backend.generate(request)) as events:
+                    async for event in events:
+                        if isinstance(event, SampleFinished):
+                            call.finished = event
+                        elif call.add(event) > MAX_REPLY_CHARS:
+                            call.error = f"the reply is longer than {MAX_REPLY_CHARS} characters"
+                            call.is_final = True
+                            return
+                call.is_whole = True
             except TimeoutError:
-                error = f"no reply within {allowed_s:g} s"
+                call.error = f"no reply within {allowed_s:g} s"
             except BackendError as failure:
-                error = f"{type(failure).__name__}: {failure}"
-                is_final = not isinstance(failure, BackendUnavailable)
-        # What was generated was paid for, also when the stream broke.
-        usage = finished.usage if finished is not None else Usage(requests=1, completion_tokens=tokens)
-        return _Reply("".join(parts)[:MAX_REPLY_CHARS], usage, error, is_final)
+                call.error = f"{type(failure).__name__}: {failure}"
+                call.is_final = not isinstance(failure, BackendUnavailable)
 
-    def _request(self, messages: tuple[ChatMessage, ...], limits: JudgeLimits, attempt: int) -> GenerateRequest:
-        sampling = Sampling(temperature=limits.temperature, top_p=1.0, max_tokens=limits.max_tokens, seed=attempt)
+    def _request(self, call: _Call, schema: JsonSchema | None, limits: JudgeLimits) -> GenerateRequest:
+        sampling = Sampling(temperature=limits.temperature, top_p=1.0, max_tokens=limits.max_tokens, seed=call.attempt)
         info = self._backend.info
         if info.is_chat or info.has_chat_template:
-            return GenerateRequest(prompt=ChatPrompt(messages=messages), sampling=sampling)
+            return GenerateRequest(prompt=ChatPrompt(messages=call.messages), sampling=sampling, json_schema=schema)
         # A model that continues texts reads the same words in the same order.
-        text = "".join(f"{message.content}\n\n" for message in messages)
+        text = "".join(f"{message.content}\n\n" for message in call.messages)
         prompt = TextPrompt(text=text, token_ids=self._backend.encode(text, is_start=True))
-        return GenerateRequest(prompt=prompt, sampling=sampling)
+        return GenerateRequest(prompt=prompt, sampling=sampling, json_schema=schema)
 
 
 def _correction(reply: str, error: str) -> tuple[ChatMessage, ChatMessage]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from pydantic import JsonValue
+
 from abaci.aggregation.judge import Unreadable
+from abaci.backend.base import JsonSchema
 
 MIN_SCORE, MAX_SCORE = 0.0, 10.0
 
@@ -24,6 +27,11 @@ class ScoreReader:
         self._labels = labels
         self.scores: dict[str, float] = {}
 
+    @property
+    def schema(self) -> JsonSchema:
+        """What a reply is when it is JSON from its first character on."""
+        return _reply_schema("scores", _object({label: {"type": "number"} for label in self._labels}))
+
     async def __call__(self, reply: str) -> dict[str, float]:
         """The scores of all labels. Later replies correct earlier ones."""
         for found in _objects(reply, "scores"):
@@ -41,6 +49,11 @@ class ChoiceReader:
     def __init__(self, count: int) -> None:
         self._count = count
 
+    @property
+    def schema(self) -> JsonSchema:
+        """What a reply is when it is JSON from its first character on."""
+        return _reply_schema("choice", {"type": "integer", "enum": list(range(1, self._count + 1))})
+
     async def __call__(self, reply: str) -> int:
         """The label chosen."""
         choices = [_as_label(found) for found in _objects(reply, "choice")]
@@ -48,6 +61,17 @@ class ChoiceReader:
         if not valid:
             raise Unreadable(f"no choice from 1 to {self._count}")
         return valid[-1]
+
+
+def _reply_schema(key: str, verdict: JsonSchema) -> JsonSchema:
+    """An object with the verdict under `key`, after the reasons: a model that wrote them later would make them up."""
+    return _object({"reasons": {"type": "string"}, key: verdict})
+
+
+def _object(properties: dict[str, JsonValue]) -> JsonSchema:
+    """Exactly these properties, in this order; in words that every server's subset of JSON schema has."""
+    required: list[JsonValue] = list(properties)
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _objects(reply: str, key: str) -> Iterator[object]:

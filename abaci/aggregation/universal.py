@@ -49,8 +49,10 @@ class Universal:
             chains=quote(shown, "Response", self._judge.room_chars(problem.question, self._config.judge)),
             labels=f"response {label_range(len(shown))}",
         )
-        question = Question("universal self-consistency", prompt, tuple(chain.chain for chain in shown))
-        choice = await self._judge.ask(question, ChoiceReader(len(shown)), self._config.judge)
+        reader = ChoiceReader(len(shown))
+        chains = tuple(chain.chain for chain in shown)
+        question = Question("universal self-consistency", prompt, chains, reader.schema)
+        choice = await self._judge.ask(question, reader, self._config.judge)
         if choice is None:
             decided = decide_by_vote(buckets, trajectories)
             return decided.model_copy(

@@ -125,6 +125,9 @@ def _read_answer_is(text: str) -> str | None:
             end = line.find(closer, len(opener)) if line.startswith(opener) else -1
             if end > 0:
                 return _accept(line[len(opener) : end])
+        if _BOX.search(line):
+            # It never closes, or is empty: no answer is in these words as they stand.
+            continue
         sentence = _SENTENCE_END.search(line)
         found = _accept(line[: sentence.start()] if sentence else line)
         if found:
@@ -157,4 +160,5 @@ def _read_number(text: str) -> str | None:
 
 def _accept(span: str) -> str | None:
     answer = span.strip().strip("*").strip().rstrip(".").strip()
-    return answer if 0 < len(answer) <= MAX_ANSWER_CHARS else None
+    # Of a formula that was cut off, nothing but its opening may be left.
+    return answer if answer.strip("$\\ ") and len(answer) <= MAX_ANSWER_CHARS else None

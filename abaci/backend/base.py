@@ -24,6 +24,8 @@ from pydantic import Field, JsonValue
 
 from abaci.types import Sampling, Usage, Value
 
+JsonSchema = dict[str, JsonValue]
+
 
 class TextPrompt(Value):
     """Text for the model to continue; `token_ids` is the same text as the backend's `encode` tokenised it."""
@@ -38,7 +40,7 @@ class ToolSpec(Value):
 
     name: str
     description: str
-    parameters: dict[str, JsonValue]
+    parameters: JsonSchema
 
 
 class ToolCall(Value):
@@ -67,13 +69,18 @@ class ChatPrompt(Value):
 
 
 class GenerateRequest(Value):
-    """One call for tokens. `stop` strings end a sample; `sampling.seed` makes it repeatable where the engine allows."""
+    """One call for tokens. `stop` strings end a sample; `sampling.seed` makes it repeatable where the engine allows.
+
+    `json_schema` is a wish: where the engine can, each sample is a JSON text of that schema, as far as its tokens
+    reach. Where it cannot, samples are drawn without it, and nothing is refused for it.
+    """
 
     prompt: TextPrompt | ChatPrompt = Field(discriminator="kind")
     sampling: Sampling = Sampling()
     stop: tuple[str, ...] = ()
     n: int = Field(default=1, ge=1)
     is_logprobs_wanted: bool = False
+    json_schema: JsonSchema | None = None
 
 
 class TokenDelta(Value):

@@ -9,7 +9,8 @@ What it adds to the contract in `base`:
 * **Retries** happen before the first delta only: at most `max_retries`, with doubling waits, for 408, 409, 425, 429,
   5xx and broken connections. A stream that breaks later is `BackendUnavailable`.
 * **Refused features** are done without: `n` above 1 becomes single requests, one after the other, with seeds counted
-  up; a limit beyond the context is lowered to what fits, and reaching that is `FinishReason.CONTEXT`.
+  up; a limit beyond the context is lowered to what fits, and reaching that is `FinishReason.CONTEXT`; a JSON schema is
+  left out.
 * **Usage** is the server's. With `n` above 1 the protocol gives one sum, which is shared out over the samples; a server
   that gives no usage at all is counted by deltas.
 * Reasoning that a server sends apart from the content is counted but not part of the text.
@@ -32,6 +33,9 @@ from abaci.errors import BackendError, BackendRejected, BackendUnavailable, Cont
 
 _CONNECT_TIMEOUT_S = 10.0
 _LISTED_MODELS = 20
+_ADDRESS_ADVICE = "check the address, which usually ends in /v1"
+_SCHEMA_NAMES = ("response_format", "json_schema", "structured_outputs")
+"""What servers call the parameter when they refuse it."""
 
 
 class OpenAIBackend:
@@ -156,6 +160,8 @@ class OpenAIBackend:
             dialect.has_stream_usage = False
         elif dialect.has_stop_in_text and is_refusal_of(error, "include_stop_str_in_output"):
             dialect.has_stop_in_text = False
+        elif dialect.has_json_schema and any(is_refusal_of(error, name) for name in _SCHEMA_NAMES):
+            dialect.has_json_schema = False
         else:
             return False
         return True
@@ -168,7 +174,7 @@ class OpenAIBackend:
         try:
             names = sorted([model.id async for model in self._client.models.list()])
         except openai.APIError:
-            return translated
+            return BackendRejected(f"{translated}; {_ADDRESS_ADVICE}")
         if self._config.model in names:
             return translated
         listed = ", ".join(names[:_LISTED_MODELS]) + (", …" if len(names) > _LISTED_MODELS else "")
@@ -179,7 +185,7 @@ class OpenAIBackend:
 
         Raises:
             BackendUnavailable: no server answers.
-            BackendRejected: it refuses the API key.
+            BackendRejected: it refuses the API key, or speaks another protocol.
         """
         key = self._config.api_key
         self._client = openai.AsyncOpenAI(
@@ -212,6 +218,10 @@ class OpenAIBackend:
                 if is_retryable(error) or isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
                     raise translate(error, self._config.base_url) from error
                 return
+            except AttributeError as error:
+                # The package takes whatever is no JSON for the list itself.
+                answered = f"the server at {self._config.base_url} does not answer as the OpenAI protocol has it"
+                raise BackendRejected(f"{answered}: {_ADDRESS_ADVICE}") from error
             break
         for model in models:
             self._dialect.has_stop_in_text |= model.owned_by == "vllm"

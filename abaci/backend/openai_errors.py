@@ -88,6 +88,9 @@ def translate(error: openai.APIError, base_url: str) -> BackendError:
         if is_retryable(error):
             return BackendUnavailable(f"the server at {base_url} keeps failing ({error.status_code}: {said})")
         if error.status_code in (401, 403):
-            return BackendRejected(f"the server at {base_url} refuses the API key ({error.status_code}: {said})")
+            return BackendRejected(
+                f"the server at {base_url} refuses the API key ({error.status_code}: {said}): give the right one as "
+                "`api_key` of the backend, for instance ABACI_BACKEND__API_KEY beside the rest of ABACI_BACKEND__*"
+            )
         return BackendRejected(f"the server at {base_url} refuses the request ({error.status_code}: {said})")
     return BackendUnavailable(f"the server at {base_url} broke off: {said}")

@@ -31,6 +31,8 @@ class Dialect:
     """The name of the limit: newer models of OpenAI insist on `max_completion_tokens`."""
     has_stop_in_text: bool = False
     """It can be told to leave the stop string in the text, as vLLM's server can."""
+    has_json_schema: bool = True
+    """It holds a reply to a JSON schema."""
 
 
 def request_body(request: GenerateRequest, model: str, dialect: Dialect, max_tokens: int) -> dict[str, Any]:
@@ -59,11 +61,19 @@ def request_body(request: GenerateRequest, model: str, dialect: Dialect, max_tok
         body["seed"] = sampling.seed
     if dialect.has_stream_usage:
         body["stream_options"] = {"include_usage": True}
+    beyond: dict[str, Any] = {}
     stops = [stop for stop in request.stop if stop]
     if stops:
         body["stop"] = stops
         if dialect.has_stop_in_text:
-            body["extra_body"] = {"include_stop_str_in_output": True}
+            beyond["include_stop_str_in_output"] = True
+    if request.json_schema is not None and dialect.has_json_schema:
+        form = {"name": "reply", "schema": request.json_schema, "strict": True}
+        # The protocol has it for chats only; vLLM's server also takes it with texts.
+        where = body if isinstance(request.prompt, ChatPrompt) else beyond
+        where["response_format"] = {"type": "json_schema", "json_schema": form}
+    if beyond:
+        body["extra_body"] = beyond
     return body
 
 

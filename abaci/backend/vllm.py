@@ -5,6 +5,7 @@ What it adds to the contract in `base`:
 * A `ChatPrompt` is rendered with the model's own chat template, tools included where the template knows them. What the
   model then writes is text: tool calls are not looked for.
 * The end-of-sequence token ends a sample but is not among its ids, so that ids may be appended to. It is counted.
+* A `json_schema` is kept by vLLM's structured outputs.
 * Log-probabilities are the model's own, before temperature and top-p.
 """
 
@@ -79,11 +80,19 @@ class VllmBackend:
         if room < 1:
             raise ContextLengthExceeded(len(prompt_ids), facts.context_length)
         run = _Run(request, prompt_ids, _Codec(facts.tokenizer), room)
-        async with contextlib.aclosing(driver.stream(prompt_ids, run.sampling_params())) as outputs:
-            async for output in outputs:
-                for completion in output.outputs:
-                    for event in run.events(completion, output.num_cached_tokens or 0):
-                        yield event
+        has_begun = False
+        try:
+            async with contextlib.aclosing(_events(driver, run)) as events:
+                async for event in events:
+                    has_begun = True
+                    yield event
+        except (BackendRejected, BackendUnavailable):
+            if request.json_schema is None or has_begun:
+                raise
+            # Not every schema has a grammar: then without it.
+            async with contextlib.aclosing(self.generate(request.model_copy(update={"json_schema": None}))) as events:
+                async for event in events:
+                    yield event
 
     def _started(self) -> tuple[Driver, EngineFacts]:
         if self._driver is None or self._facts is None:
@@ -160,7 +169,7 @@ class _Run:
 
     def __init__(self, request: GenerateRequest, prompt_ids: tuple[int, ...], codec: _Codec, room: int) -> None:
         self._request = request
-        self._prompt_tokens = len(prompt_ids)
+        self.prompt_ids = prompt_ids
         self._max_tokens = min(request.sampling.max_tokens, room)
         self._samples = [SampleTokens(codec, prompt_ids) for _ in range(request.n)]
 
@@ -171,9 +180,10 @@ class _Run:
             BackendRejected: vLLM refuses a value.
         """
         from vllm.exceptions import VLLMClientError
-        from vllm.sampling_params import RequestOutputKind, SamplingParams
+        from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 
         sampling = self._request.sampling
+        schema = self._request.json_schema
         try:
             return SamplingParams(
                 n=self._request.n,
@@ -186,6 +196,7 @@ class _Run:
                 # 0: of the drawn token only.
                 logprobs=0 if self._request.is_logprobs_wanted else None,
                 output_kind=RequestOutputKind.DELTA,
+                structured_outputs=None if schema is None else StructuredOutputsParams(json=schema),
             )
         except (VLLMClientError, ValueError) as error:
             raise BackendRejected(f"vLLM refuses the request: {error}") from error
@@ -208,7 +219,7 @@ class _Run:
             stop=stop,
             usage=Usage(
                 requests=1,
-                prompt_tokens=self._prompt_tokens,
+                prompt_tokens=len(self.prompt_ids),
                 cached_tokens=cached_tokens,
                 completion_tokens=sample.count,
             ),
@@ -237,6 +248,15 @@ class _Run:
                 return FinishReason.LENGTH if is_whole else FinishReason.CONTEXT
             case _:
                 raise BackendUnavailable(f"vLLM's engine ended the request by itself: {finish_reason}")
+
+
+async def _events(driver: Driver, run: _Run) -> AsyncGenerator[GenerateEvent, None]:
+    """The events of `run` as `driver` makes them."""
+    async with contextlib.aclosing(driver.stream(run.prompt_ids, run.sampling_params())) as outputs:
+        async for output in outputs:
+            for completion in output.outputs:
+                for event in run.events(completion, output.num_cached_tokens or 0):
+                    yield event
 
 
 def _logprob_sum(completion: Any) -> float:

@@ -91,7 +91,12 @@ def make_engine_args(kind: Any, config: VllmConfig) -> Any:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f": did you mean {close[0]}?" if close else ""
         raise SettingsError(f"vLLM has no engine argument {name!r} (backend.engine_args){hint}")
-    return kind(**engine_arguments(config))
+    args = kind(**engine_arguments(config))
+    if "structured_outputs_config" in known - config.engine_args.keys():
+        # Held to JSON, a weak model may write blanks up to its limit: none between tokens. Only xgrammar can do that.
+        args.structured_outputs_config.backend = "xgrammar"
+        args.structured_outputs_config.disable_any_whitespace = True
+    return args
 
 
 def register_architectures(config: VllmConfig) -> None:

@@ -16,6 +16,7 @@ import click
 
 from abaci import __version__
 from abaci.cli.exits import EXIT_INTERRUPTED
+from abaci.cli.streams import flush
 
 COMMANDS = {
     "solve": ("abaci.cli.solve", "Solve one problem and watch the chains at work."),
@@ -72,7 +73,6 @@ def main() -> None:
         # After an interrupt, a thread left behind in an engine's native code would abort the end of the interpreter;
         # and with an engine loaded, that end takes seconds, though everything of ours is closed by now.
         if end.code == EXIT_INTERRUPTED or "torch" in sys.modules:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush()
             os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -10,6 +11,7 @@ import click
 from pydantic import BaseModel
 
 from abaci.cli.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from abaci.cli.streams import drop_results, say
 from abaci.errors import AbaciError, InvalidInput, ModelLoadError, RunNotFound, SettingsError
 
 BAD_INPUT: Final = (InvalidInput, SettingsError, ModelLoadError, RunNotFound)
@@ -28,11 +30,17 @@ class Command(click.Command):
         except AbaciError as error:
             if ctx.meta.get("abaci.debug"):
                 raise
-            click.echo(f"abaci: {error}", err=True)
+            say(f"abaci: {error}")
             ctx.exit(EXIT_USAGE if isinstance(error, BAD_INPUT) else EXIT_FAILED)
         except KeyboardInterrupt:
-            click.echo("abaci: interrupted", err=True)
+            say("abaci: interrupted")
             ctx.exit(EXIT_INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or ctx.meta.get("abaci.debug"):
+                raise
+            drop_results()
+            say(f"abaci: nothing more can be written: {error}")
+            ctx.exit(EXIT_FAILED)
 
 
 def _remember_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -72,4 +80,7 @@ def print_json(value: BaseModel | dict[str, Any]) -> None:
     Pure ASCII: text of a model can then neither steer a terminal nor fail to be encoded.
     """
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    click.echo(json.dumps(plain, indent=2))
+    try:
+        click.echo(json.dumps(plain, indent=2))
+    except BrokenPipeError:
+        drop_results()

@@ -11,9 +11,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-import click
-
 from abaci.cli.exits import EXIT_INTERRUPTED
+from abaci.cli.streams import say
 
 T = TypeVar("T")
 
@@ -85,7 +84,7 @@ def _end_later(grace_s: float, farewell: Callable[[], str]) -> None:
 
     def end() -> None:
         time.sleep(grace_s)
-        click.echo(farewell(), err=True)
+        say(farewell())
         _end_process()
 
     threading.Thread(target=end, name="bounded end", daemon=True).start()

@@ -19,7 +19,7 @@ from abaci.backend.config import BackendConfig, OpenAIConfig, ScriptedConfig, Vl
 from abaci.backend.model_files import local_model_directory
 from abaci.backend.vllm_environment import is_cpu_build
 from abaci.cli.loading import load_in_background
-from abaci.errors import AbaciError, SandboxUnavailable, SettingsError
+from abaci.errors import AbaciError, SandboxUnavailable, SettingsError, TraceStoreError
 from abaci.sandbox.config import SandboxConfig
 from abaci.settings import BUNDLED_MODEL, Settings
 from abaci.types import ExecutionStatus, Value
@@ -236,9 +236,12 @@ async def check_traces(settings: Settings) -> Check:
         async with asyncio.timeout(STORE_TIMEOUT_S), make_traces(settings.traces) as store:
             location = store.location
             newest = await store.runs(limit=1)
-    except (AbaciError, TimeoutError) as error:
+    except (TraceStoreError, TimeoutError) as error:
         advice = str(error) or f"no answer within {STORE_TIMEOUT_S:.0f} s"
-        return Check(name="traces", finding=Finding.BROKEN, detail=settings.traces.kind, advice=advice)
+        detail = f"{settings.traces.kind} cannot be used: solves go on, but leave no trace"
+        return Check(name="traces", finding=Finding.MISSING, detail=detail, advice=advice)
+    except SettingsError as error:
+        return Check(name="traces", finding=Finding.BROKEN, detail=settings.traces.kind, advice=str(error))
     holds = f"newest run {newest[0].run_id}" if newest else "no runs yet"
     return Check(name="traces", finding=Finding.OK, detail=f"{settings.traces.kind}, {location}, {holds}")
 

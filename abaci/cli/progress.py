@@ -18,6 +18,7 @@ from abaci.types import (
     Program,
     Rationale,
     RunFinished,
+    RunResumed,
     RunStarted,
     Step,
     StepTaken,
@@ -152,8 +153,9 @@ class RunProgress:
             case TextDelta(text=text):
                 self.characters += len(text)
                 self._chain(body.chain).write(text)
-            case ChainStarted():
-                self._chain(body.chain)
+            case ChainStarted(chain=chain):
+                # Of a resumed run, it may have begun before.
+                self.chains[chain] = ChainProgress(chain)
             case StepTaken(step=step, round=round_):
                 self.programs += isinstance(step, Program)
                 self._chain(body.chain).take(step, round_)
@@ -172,6 +174,8 @@ class RunProgress:
                 self.decision, self.buckets = decision, decision.buckets or self.buckets
             case WarningRaised(message=message):
                 self.warnings.append(message)
+            case RunResumed():
+                self.finished = None
             case RunFinished():
                 self.finished = body
             case _:

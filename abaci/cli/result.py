@@ -44,7 +44,8 @@ def headline(solution: Solution) -> Text:
         case RunStatus.FAILED:
             return Text(f"failed: {one_line(solution.error or 'no reason is known')}", style="bold red")
         case RunStatus.ABSTAINED:
-            return Text("no answer", style="bold yellow")
+            why = "" if solution.error is None else f": {one_line(solution.error)}"
+            return Text(f"no answer{why}", style="bold yellow")
         case RunStatus.CANCELLED | RunStatus.RUNNING:
             return Text(solution.status.value, style="bold yellow")
 

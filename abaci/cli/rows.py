@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import click
-
+from abaci.cli.streams import say
 from abaci.cli.terminal import one_line
 from abaci.evaluation.rows import MalformedRow
 
@@ -16,4 +15,4 @@ NO_ROWS: Final = "the file holds no row that can be used"
 def name_malformed(rows: Iterable[MalformedRow]) -> None:
     """Name each of `rows` on standard error."""
     for row in rows:
-        click.echo(f"abaci: line {row.line}: {one_line(row.problem)}; the row is left out", err=True)
+        say(f"abaci: line {row.line}: {one_line(row.problem)}; the row is left out")

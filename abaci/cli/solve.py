@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from pydantic import ValidationError
@@ -18,9 +18,14 @@ from abaci.backend.config import VllmConfig
 from abaci.cli.aggregators import aggregator_config, aggregator_options
 from abaci.cli.command import Command, debug_option, json_option, model_options, print_json
 from abaci.cli.exits import EXIT_INTERRUPTED
+from abaci.cli.run_ids import check_run_id
+from abaci.cli.streams import say
 from abaci.errors import InvalidInput
 from abaci.settings import Settings
 from abaci.types import MAX_QUESTION_CHARS, Problem, Solution, TraceEvent
+
+if TYPE_CHECKING:
+    from abaci.sdk import Solver
 
 BUNDLED_MODEL_NOTE: Final = (
     "Solving with the small bundled model, made for trying abaci out: it knows simple problems and is often wrong. "
@@ -31,12 +36,15 @@ MAX_BYTES_PER_CHAR: Final = 4
 """Of UTF-8."""
 
 
+Start = Callable[["Solver"], AsyncGenerator[TraceEvent, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is to be solved, and how."""
 
-    problem: Problem
-    options: SolveOptions
+    start: Start
+    """Gives the events of the run."""
     settings: Settings
     is_live_wanted: bool
 
@@ -44,6 +52,7 @@ class Request:
 @click.command(cls=Command)
 @click.argument("question", required=False)
 @click.option("--file", metavar="F", help="Read the question from a file; - reads standard input.")
+@click.option("--resume", metavar="RUN", help="Go on with a stored run that broke off, as it was begun.")
 @model_options
 @click.option("--samples", type=int, metavar="N", help="Chains to sample at most.")
 @click.option("--rounds", type=int, metavar="N", help="Programs that one chain may run.")
@@ -62,6 +71,7 @@ def solve(
     /,
     question: str | None,
     file: str | None,
+    resume: str | None,
     model: str | None,
     server: str | None,
     no_live: bool,
@@ -73,15 +83,40 @@ def solve(
     The answer goes to standard output: alone on the first line, then how many chains agree, the explanation and the
     run's id. Exit code 0 means that there is an answer.
 
+    A run that was interrupted or killed goes on with --resume: chains that had ended are not drawn again, nor are
+    judges asked again that had replied.
+
     \b
-    Example:
+    Examples:
       abaci solve "What is the sum of the primes below 100?"
+      abaci solve --resume run_0199c0ffee00a1b2c3d4e5f6
     """
-    problem = read_problem(question, file)
     settings = Settings.load(model=model, server=server)
-    request = Request(problem, choose_options(settings.solve, chosen), settings, is_live_wanted=not no_live)
+    if resume is not None:
+        start = _resuming(resume, question, file, chosen)
+    else:
+        start = _solving(read_problem(question, file), choose_options(settings.solve, chosen))
+    request = Request(start, settings, is_live_wanted=not no_live)
     _preload(settings)
     ctx.exit(_run(request, is_json=is_json))
+
+
+def _solving(problem: Problem, options: SolveOptions) -> Start:
+    return lambda solver: solver.stream(problem, options)
+
+
+def _resuming(run_id: str, question: str | None, file: str | None, chosen: Mapping[str, Any]) -> Start:
+    """What goes on with `run_id`, whose question and options are those that it was begun with.
+
+    Raises:
+        UsageError: others are given.
+        InvalidInput: that is no run id.
+    """
+    others = [question, file, *chosen.values()]
+    if any(value is not None and value != () for value in others):
+        raise click.UsageError("--resume goes on with a run as it was begun: leave out the question and its options")
+    check_run_id(run_id)
+    return lambda solver: solver.stream_resumed(run_id)
 
 
 def read_problem(question: str | None, file: str | None) -> Problem:
@@ -162,7 +197,7 @@ def _preload(settings: Settings) -> None:
     """
     backend = settings.choose_backend()
     if settings.is_bundled_model_used:
-        click.echo(BUNDLED_MODEL_NOTE, err=True)
+        say(BUNDLED_MODEL_NOTE)
     if isinstance(backend, VllmConfig):
         from abaci.backend.model_files import local_model_directory
         from abaci.backend.vllm_environment import preload
@@ -182,7 +217,7 @@ def _run(request: Request, *, is_json: bool) -> int:
 
     def show(solution: Solution) -> None:
         for warning in solution.warnings:
-            click.echo(f"abaci: warning: {one_line(warning)}", err=True)
+            say(f"abaci: warning: {one_line(warning)}")
         if is_json:
             print_json(solution)
         else:
@@ -193,12 +228,15 @@ def _run(request: Request, *, is_json: bool) -> int:
         return RUN_GRACE_S if is_running else START_GRACE_S
 
     def farewell() -> str:
-        return FAREWELL if progress.run_id is None else f"{FAREWELL}; abaci trace {progress.run_id} shows the run"
+        if progress.run_id is None:
+            return FAREWELL
+        run_id = progress.run_id
+        return f"{FAREWELL}; abaci trace {run_id} shows the run, abaci solve --resume {run_id} goes on with it"
 
     try:
         return exit_code(run_interruptibly(_solve(request, progress.add, show), choose_grace_s, farewell))
     except KeyboardInterrupt:
-        click.echo(farewell(), err=True)
+        say(farewell())
         return EXIT_INTERRUPTED
 
 
@@ -218,7 +256,7 @@ async def _solve(
             make_solver = await load_solver()
             opening = make_solver(request.settings, on_progress=on_progress, is_last=True)
             solver = await stack.enter_async_context(opening)
-        async with talk.watching() as watch, aclosing(solver.stream(request.problem, request.options)) as stream:
+        async with talk.watching() as watch, aclosing(request.start(solver)) as stream:
             async for event in stream:
                 on_event(event)
                 watch(event)

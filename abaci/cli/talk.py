@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol
 
-import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 from abaci.cli.live import LiveView
 from abaci.cli.progress import STOP_WORDS, RunProgress
 from abaci.cli.stages import StageView
+from abaci.cli.streams import say
 from abaci.cli.terminal import count, one_line, talk_console
 from abaci.types import (
     ChainFinished,
@@ -25,6 +23,7 @@ from abaci.types import (
     Output,
     Program,
     Rationale,
+    RunResumed,
     RunStarted,
     SampleMore,
     Step,
@@ -109,7 +108,7 @@ class PlainTalk:
     """One line for each thing worth telling."""
 
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
-        self._write = write or _to_stderr
+        self._write = write or say
         self._started = time.monotonic()
         self._stage, self._share = "", 0.0
 
@@ -139,16 +138,13 @@ class PlainTalk:
         self._write(f"[{time.monotonic() - self._started:6.1f} s] {one_line(line, LINE_CHARS)}")
 
 
-def _to_stderr(line: str) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        click.echo(line, file=sys.stderr)
-
-
 def describe(body: EventBody) -> str | None:
     """An event in one line; None for those that would only repeat."""
     match body:
         case RunStarted(model=model, problem=problem):
             return f"{model}: {problem.question}"
+        case RunResumed(worked_s=worked_s):
+            return f"goes on after {worked_s:.1f} s"
         case StepTaken(chain=chain, step=step):
             return f"chain {chain + 1}: {_describe_step(step)}"
         case ChainFinished(chain=chain, answer=answer, stop_reason=reason, error=error):

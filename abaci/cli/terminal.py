@@ -12,6 +12,8 @@ from typing import Final
 
 from rich.console import Console
 
+from abaci.cli.streams import drop_results
+
 TAB_COLUMNS: Final = 4
 MAX_WIDTH: Final = 100
 """Prose is set at most this wide, however wide the terminal is."""
@@ -57,9 +59,15 @@ def _visible(match: re.Match[str]) -> str:
     return "" if category in _INVISIBLE else character
 
 
+class _Results(Console):
+    def on_broken_pipe(self) -> None:
+        """Go on without a reader: what `| head -1` has read is enough, and no failure."""
+        drop_results()
+
+
 def results_console() -> Console:
     """The console on standard output."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Results(highlight=False, markup=False, emoji=False)
 
 
 def talk_console() -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,15 +13,13 @@ from rich.text import Text
 from abaci.cli.command import Command, debug_option, json_option, print_json
 from abaci.cli.interrupt import run_interruptibly
 from abaci.cli.loading import load_in_background
+from abaci.cli.run_ids import check_run_id
 from abaci.cli.terminal import one_line, results_console
 from abaci.cli.transcript import print_transcript
-from abaci.errors import InvalidInput
 from abaci.settings import Settings
 from abaci.traces.base import TraceStore
 from abaci.traces.fold import fold_solution, in_order
 from abaci.types import RunStatus, RunSummary, TraceEvent
-
-RUN_ID: Final = re.compile(r"run_[0-9a-f]{24}")
 
 ANSWER_CHARS: Final = 12
 MIN_QUESTION_ROOM: Final = 24
@@ -47,11 +44,8 @@ def trace(run_id: str | None, limit: int, is_json: bool) -> None:
     Without RUN_ID: the stored runs, newest first; with --json as {"runs": [...]}. With RUN_ID: what happened in that
     run, chain by chain; with --json its solution.
     """
-    if run_id is not None and RUN_ID.fullmatch(run_id) is None:
-        raise InvalidInput(
-            f"{one_line(run_id, 60)!r} is no run id: it looks like run_ and 24 hexadecimal digits; "
-            "`abaci trace` lists the stored runs"
-        )
+    if run_id is not None:
+        check_run_id(run_id)
     settings = Settings.load()
     if run_id is None:
         runs = run_interruptibly(_list(settings, limit))

@@ -14,6 +14,7 @@ from abaci.types import (
     DecisionMade,
     JudgeCalled,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     Solution,
@@ -69,25 +70,32 @@ class _Fold:
 
     run_id: str
     started: RunStarted | None = None
+    work_began_at: float | None = None
+    """Unix time from which the run's duration counts: its start, later by every break."""
     finished: RunFinished | None = None
     decided: Decided | None = None
     buckets: tuple[Bucket, ...] = ()
     steps: dict[int, list[Step]] = field(default_factory=dict)
     ends: dict[int, ChainFinished] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
     judge_usage: Usage = field(default_factory=Usage)
 
     def add(self, event: TraceEvent) -> None:
         match event.body:
             case RunStarted() as started:
                 self.started = started
+            case RunResumed(worked_s=worked_s):
+                self.finished, self.work_began_at = None, event.at - worked_s
             case ChainStarted(chain=chain):
-                self.steps.setdefault(chain, [])
+                self.steps[chain] = []
+                self.ends.pop(chain, None)
             case StepTaken(chain=chain, step=step):
                 self.steps.setdefault(chain, []).append(step)
             case ChainFinished(chain=chain) as end:
                 self.steps.setdefault(chain, [])
                 self.ends[chain] = end
+                self.usage = self.usage + end.usage
             case VotesCounted(buckets=buckets):
                 self.buckets = buckets
             case JudgeCalled(usage=usage):
@@ -137,12 +145,15 @@ class _Fold:
             confidence=decided.confidence if decided else 0.0,
             buckets=self.buckets,
             trajectories=self.trajectories(),
-            usage=sum((end.usage for end in self.ends.values()), start=Usage()),
+            usage=self.usage,
             judge_usage=self.judge_usage,
-            duration_s=self.finished.duration_s if self.finished else max(0.0, stored[-1].at - stored[0].at),
+            duration_s=self.finished.duration_s if self.finished else self._worked_s(stored),
             warnings=self.all_warnings(stored),
             error=self.finished.error if self.finished else None,
         )
+
+    def _worked_s(self, stored: Sequence[TraceEvent]) -> float:
+        return max(0.0, stored[-1].at - (self.work_began_at or stored[0].at))
 
 
 _SHARED_FIELDS = set(Trajectory.model_fields) & set(ChainFinished.model_fields)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self, cast
 from urllib.parse import urlsplit
 
@@ -52,8 +52,6 @@ class RedisTraceStore:
         runs = by_run(events)
         if not runs:
             return
-        if any(event.body.kind == "run_started" for batch in runs.values() for event in batch):
-            await self._forget_vanished()
         with self._translated("store events"):
             async with self._opened().pipeline(transaction=True) as pipe:
                 for run_id, batch in runs.items():
@@ -66,6 +64,10 @@ class RedisTraceStore:
                     pipe.pexpire(self._keys.events(run_id), self._ttl_ms)
                     pipe.pexpire(self._keys.heads(run_id), self._ttl_ms)
                 await pipe.execute()
+        if any(event.body.kind == "run_started" for batch in runs.values() for event in batch):
+            # The events are stored: a listing that is trimmed at the next run instead is no failure.
+            with suppress(TraceStoreError):
+                await self._forget_vanished()
 
     async def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run in order, read in pages; see the contract."""

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
@@ -26,6 +26,8 @@ APPLICATION_ID = 0x61626163
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another process's."""
 PAGE_EVENTS = 256
+OPENING = "be opened"
+ELSEWHERE = "; another file can be named with ABACI_TRACES__KIND=sqlite and ABACI_TRACES__PATH"
 
 _SCHEMA = (
     """CREATE TABLE runs (
@@ -51,7 +53,7 @@ _SCHEMA = (
 _ADD_RUN = """INSERT INTO runs (run_id, started_at) VALUES (?, ?)
     ON CONFLICT (run_id) DO UPDATE SET started_at = min(started_at, excluded.started_at)"""
 _ADD_EVENT = "INSERT INTO events (run_id, seq, kind, event) VALUES (?, ?, ?, ?) ON CONFLICT (run_id, seq) DO NOTHING"
-_READ_HEADS = "SELECT event FROM events WHERE run_id = ? AND kind IN (?, ?, ?) ORDER BY seq"
+_READ_HEADS = "SELECT event FROM events WHERE run_id = ? AND kind IN (?, ?, ?, ?) ORDER BY seq"
 _SET_SUMMARY = "UPDATE runs SET status = ?, question = ?, answer = ?, confidence = ?, duration_s = ? WHERE run_id = ?"
 _READ_PAGE = "SELECT event FROM events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?"
 _HAS_RUN = "SELECT 1 FROM runs WHERE run_id = ?"
@@ -113,7 +115,7 @@ class SqliteTraceStore:
         """Open the file, and create it, its folder and its tables where they are absent; see the contract."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="abaci-traces")
         try:
-            self._file = await self._call("be opened", partial(_TraceFile, self._path, self._config.ttl_s))
+            self._file = await self._call(OPENING, partial(_TraceFile, self._path, self._config.ttl_s))
         except BaseException:
             self._thread.shutdown(wait=False)
             self._thread = None
@@ -140,7 +142,8 @@ class SqliteTraceStore:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, function)
         except (sqlite3.Error, OSError) as error:
-            raise TraceStoreError(f"trace store {self.location} cannot {action}: {error}") from error
+            advice = ELSEWHERE if action == OPENING else ""
+            raise TraceStoreError(f"trace store {self.location} cannot {action}: {error}{advice}") from error
 
 
 class _TraceFile:
@@ -195,7 +198,8 @@ class _TraceFile:
             return connection.execute(_DELETE_OLD, (time.time() - older_than_s,)).rowcount
 
     def close(self) -> None:
-        with closing(self._connection):
+        # What was appended is in the log: on a full disk it stays there, for the next one who opens the file.
+        with closing(self._connection), suppress(sqlite3.OperationalError):
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from abaci.types import Decided, DecisionMade, RunFinished, RunStarted, RunStatus, RunSummary, TraceEvent
+from abaci.types import Decided, DecisionMade, RunFinished, RunResumed, RunStarted, RunStatus, RunSummary, TraceEvent
 
 MAX_SUMMARY_QUESTION_CHARS = 300
 """A listing shows at most this much of a question; the whole of it is in the run."""
 
-HEAD_KINDS = ("run_started", "decision_made", "run_finished")
+HEAD_KINDS = ("run_started", "run_resumed", "decision_made", "run_finished")
 """Kinds of the events that a summary depends on."""
 
 
@@ -49,6 +49,8 @@ def fold_summary(run_id: str, started_at: float, events: Iterable[TraceEvent]) -
             case DecisionMade(decision=Decided() as decided):
                 answer = decided.answer.raw if decided.answer else None
                 confidence = decided.confidence
+            case RunResumed():
+                status, duration_s = RunStatus.RUNNING, None
             case RunFinished() as finished:
                 status, duration_s = finished.status, finished.duration_s
             case _:

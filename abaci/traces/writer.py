@@ -160,6 +160,9 @@ class TraceWriter:
                 await self._store.append(batch)
             except TraceStoreError as error:
                 self._failure = str(error)
+                if self._is_closed:
+                    # Nobody else will send the rest; a store that keeps what it could not take must see it.
+                    batch = list(self._pending)
             else:
                 self._failure = None
                 for _ in batch:

@@ -17,6 +17,7 @@ from abaci.errors import RunNotFound, TraceStoreError
 from abaci.traces.base import TraceStore
 from abaci.traces.config import MemoryTraceConfig, RedisTraceConfig, SqliteTraceConfig
 from abaci.traces.memory import MemoryTraceStore
+from abaci.traces.patient import PatientTraceStore
 from abaci.traces.redis import RedisTraceStore
 from abaci.traces.sqlite import SqliteTraceStore
 from abaci.traces.writer import TraceWriter
@@ -29,6 +30,7 @@ from abaci.types import (
     Problem,
     Rationale,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     SampleMore,
@@ -52,7 +54,7 @@ class RedisServer(Protocol):
 MakeStore = Callable[[], TraceStore]
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "redis", "patient"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     """Makes unopened stores over the same place: what one stored, the next one finds."""
     match request.param:
@@ -61,6 +63,9 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
             return lambda: memory
         case "sqlite":
             return lambda: SqliteTraceStore(SqliteTraceConfig(path=tmp_path / "traces" / "traces.db"))
+        case "patient":
+            file = SqliteTraceConfig(path=tmp_path / "traces.db")
+            return lambda: PatientTraceStore(SqliteTraceStore(file))
         case _:
             config = redis_config(request.getfixturevalue("redis_server"))
             return lambda: RedisTraceStore(config)
@@ -219,6 +224,14 @@ async def test_a_run_is_summarized_as_it_goes_on(store: TraceStore) -> None:
     assert done.started_at == 1e9
 
 
+async def test_a_run_that_goes_on_after_its_end_is_listed_as_running(store: TraceStore) -> None:
+    run_id = new_run_id()
+    await store.append([started(run_id), finished(run_id, 1)])
+    await store.append([event(run_id, 2, RunResumed(worked_s=2.5))])
+    (summary,) = await store.runs()
+    assert (summary.status, summary.duration_s) == (RunStatus.RUNNING, None)
+
+
 async def test_a_long_question_is_listed_in_short(store: TraceStore) -> None:
     run_id = new_run_id()
     await store.append([started(run_id, question="7" * 90_000)])
@@ -325,11 +338,10 @@ async def test_a_cancelled_append_leaves_the_store_usable(store: TraceStore) -> 
     assert await read(store, run_id) == events
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize("kind", ["sqlite", "redis", "patient"])
 async def test_a_store_that_is_not_open_says_so(kind: str, tmp_path: Path) -> None:
-    closed: TraceStore = (
-        SqliteTraceStore(SqliteTraceConfig(path=tmp_path / "t.db")) if kind == "sqlite" else RedisTraceStore()
-    )
+    file = SqliteTraceStore(SqliteTraceConfig(path=tmp_path / "t.db"))
+    closed: TraceStore = {"sqlite": file, "redis": RedisTraceStore(), "patient": PatientTraceStore(file)}[kind]
     with pytest.raises(TraceStoreError, match="is not open"):
         await closed.append([started(new_run_id())])
 
@@ -370,6 +382,7 @@ async def test_redis_that_stays_down_becomes_a_warning(redis_server: RedisServer
             redis_server.start()
         (warning,) = writer.warnings
         assert warning.startswith(f"2 events of run {run_id} are not in the trace store redis://127.0.0.1:")
+        assert "cannot store events" in warning
 
 
 async def test_redis_keys_all_expire_but_the_two_indexes(redis_server: RedisServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -39,9 +41,9 @@ def script(monkeypatch: pytest.MonkeyPatch, *replies: str, latency_s: float = 0.
     monkeypatch.setenv("ABACI_BACKEND__LATENCY_S", str(latency_s))
 
 
-def abaci(*arguments: str) -> subprocess.CompletedProcess[str]:
+def abaci(*arguments: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE) -> Any:
     command = [sys.executable, "-m", "abaci.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    return subprocess.run(command, stdout=stdout, stderr=stderr, text=True, timeout=150, check=False)
 
 
 # --- solve and trace --------------------------------------------------------------------------------------------------
@@ -75,6 +77,39 @@ def test_json_is_one_solution_that_trace_gives_again() -> None:
 
     table = CliRunner().invoke(cli, ["trace"])
     assert table.stdout.startswith(solution.run_id)
+
+
+@pytest.mark.parametrize("option", ["--no-live", "--json"])
+def test_a_reader_that_leaves_early_is_no_failure(option: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = abaci("solve", "What is 6 times 7?", "--samples", "1", option, stdout=writer)
+    os.close(writer)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--no-live", "--json"])
+def test_a_result_that_cannot_be_written_is_one_line(option: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = abaci("solve", "What is 6 times 7?", "--samples", "1", option, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.endswith("abaci: nothing more can be written: [Errno 28] No space left on device\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_talk_that_cannot_be_written_costs_nothing() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = abaci("solve", "What is 6 times 7?", "--samples", "1", stderr=full)
+    assert (done.returncode, done.stdout[:3]) == (0, "42\n")
+
+
+def test_a_store_that_cannot_be_opened_costs_a_warning_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ABACI_TRACES__PATH", str(tmp_path))
+    done = abaci("solve", "What is 6 times 7?", "--samples", "1")
+    assert (done.returncode, done.stdout[:3]) == (0, "42\n")
+    assert "abaci: warning: " in done.stderr
+    assert "another file can be named with ABACI_TRACES__KIND=sqlite" in done.stderr
 
 
 def test_an_abstention_exits_with_1(monkeypatch: pytest.MonkeyPatch) -> None:

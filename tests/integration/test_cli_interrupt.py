@@ -103,6 +103,20 @@ def test_ctrl_c_while_a_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_nothing_is_left(interrupt_solve("runs 1 line of Python", "--samples", "4"))
 
 
+def test_an_interrupted_run_goes_on_with_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, PROGRAM, latency_s=100.0)
+    ended = interrupt_solve("script: What is", "--samples", "3")
+    run_id = stored_run()["run_id"]
+    assert f"abaci solve --resume {run_id} goes on with it" in ended.said
+    script(monkeypatch, "It is $\\boxed{42}$.")
+    resumed = CliRunner().invoke(cli, ["solve", "--resume", str(run_id), "--json"])
+    assert resumed.exit_code == 0, resumed.stderr
+    solution = json.loads(resumed.stdout)
+    assert (solution["run_id"], solution["answer"], len(solution["trajectories"])) == (run_id, "42", 3)
+    assert stored_run()["status"] == "solved"
+    assert "goes on after" in resumed.stderr
+
+
 @pytest.mark.engine
 def test_ctrl_c_while_an_engine_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ABACI_MODEL", "ABACI_SERVER", "ABACI_BACKEND__KIND"):

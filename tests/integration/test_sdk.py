@@ -10,7 +10,8 @@ import pytest
 
 from abaci import InvalidInput, Settings, SolveOptions, Solver, fold_solution
 from abaci.backend.config import ScriptedConfig
-from abaci.traces.config import SqliteTraceConfig
+from abaci.errors import SettingsError
+from abaci.traces.config import RedisTraceConfig, SqliteTraceConfig
 from abaci.types import Budget, ExecutionStatus, Output, RunStatus
 
 HALF = "I compute.\n```python\nfrom sympy import Rational\nRational(1, 4) * 2\n```\n```output"
@@ -48,11 +49,41 @@ async def test_a_streamed_run_is_stored_and_folds_to_the_same_solution(tmp_path:
     assert fold_solution(stored) == fold_solution(events)
 
 
+async def test_a_store_that_is_down_at_the_start_costs_a_warning_and_is_used_once_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "traces.db").mkdir()
+    async with Solver(settings(tmp_path, "So $\\boxed{4}$.")) as solver:
+        early = await solver.solve("2 + 2?", ONE_CHAIN)
+        (tmp_path / "traces.db").rmdir()
+        late = await solver.solve("2 + 2?", ONE_CHAIN)
+        stored = [event async for event in solver.services.traces.read(late.run_id)]
+    assert (early.answer, late.answer) == ("4", "4")
+    assert len(early.warnings) == 1
+    assert "traces.db cannot be opened" in early.warnings[0]
+    assert fold_solution(stored) == late
+    assert late.warnings == ()
+
+
+async def test_a_store_whose_package_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "abaci.traces.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    with pytest.raises(SettingsError, match=r'pip install "abaci\[redis\]"'):
+        async with Solver(Settings(backend=ScriptedConfig(replies=("x",)), traces=RedisTraceConfig())):
+            pass
+
+
 def test_without_an_event_loop_the_solver_works_within_with(tmp_path: Path) -> None:
     with Solver(settings(tmp_path, "So $\\boxed{4}$.")) as solver:
         first, second = solver.solve_sync("2 + 2?", ONE_CHAIN), solver.solve_sync("2 + 2?", ONE_CHAIN)
     assert (first.answer, second.answer) == ("4", "4")
     assert first.run_id != second.run_id
+
+
+def test_a_run_is_resumed_without_an_event_loop(tmp_path: Path) -> None:
+    with Solver(settings(tmp_path, "So $\\boxed{4}$.")) as solver:
+        solution = solver.solve_sync("2 + 2?", ONE_CHAIN)
+        assert solver.resume_sync(solution.run_id) == solution
+    with pytest.raises(InvalidInput, match="resume_sync works within"):
+        solver.resume_sync(solution.run_id)
 
 
 def test_solving_outside_with_says_what_to_do(tmp_path: Path) -> None:

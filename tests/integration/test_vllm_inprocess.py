@@ -79,6 +79,36 @@ async def test_greedy_drawing_needs_no_seed(vllm_backend: VllmBackend) -> None:
     assert ids_of(await draw(vllm_backend, request)) == ids_of(await draw(vllm_backend, request))
 
 
+CHOICE = {
+    "type": "object",
+    "properties": {"choice": {"type": "integer", "enum": [1, 2, 3]}},
+    "required": ["choice"],
+    "additionalProperties": False,
+}
+
+
+async def test_samples_are_held_to_a_json_schema(vllm_backend: VllmBackend) -> None:
+    prompt = vllm_backend.encode(QUESTION, is_start=True) or ()
+    request = continuing(prompt, QUESTION, max_tokens=200, temperature=1.5).model_copy(
+        update={"json_schema": CHOICE, "n": 3}
+    )
+    events = await draw(vllm_backend, request)
+    for sample in range(3):
+        pieces = [event.text for event in events if isinstance(event, TokenDelta) and event.sample == sample]
+        # Without blanks, of which a weak model may write any number.
+        assert "".join(pieces) in {'{"choice":1}', '{"choice":2}', '{"choice":3}'}
+
+
+async def test_a_schema_without_a_grammar_is_left_out(vllm_backend: VllmBackend) -> None:
+    prompt = vllm_backend.encode(QUESTION, is_start=True) or ()
+    plain = continuing(prompt, QUESTION)
+    held = plain.model_copy(update={"json_schema": {"type": "no such type"}})
+    assert ids_of(await draw(vllm_backend, held)) == ids_of(await draw(vllm_backend, plain))
+    refused = held.model_copy(update={"prompt": TextPrompt(text="", token_ids=(10**6,))})
+    with pytest.raises(BackendRejected):
+        await draw(vllm_backend, refused)
+
+
 async def test_a_conversation_is_rendered_with_the_models_template(vllm_backend: VllmBackend) -> None:
     message = ChatMessage(role="user", content="2 + 2?")
     tool = ToolSpec(name="python", description="runs code", parameters={"type": "object"})

@@ -42,6 +42,23 @@ def test_a_server_without_a_model_is_refused() -> None:
         Settings.load(server="http://127.0.0.1:8000/v1").choose_backend()
 
 
+@pytest.mark.parametrize("server", ["127.0.0.1:8000", "localhost/v1", ""])
+def test_a_server_without_a_scheme_is_refused_with_an_example(server: str) -> None:
+    with pytest.raises(SettingsError, match=r"server: .* starts with http:// or https://, as in http://127"):
+        Settings.load(server=server, model="some")
+
+
+def test_an_empty_model_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"model: .*at least 1 character"):
+        Settings.load(model="")
+
+
+def test_a_part_without_its_kind_says_how_to_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABACI_TRACES__PATH", "/tmp/traces.db")
+    with pytest.raises(SettingsError, match=r"traces: say which kind it is, .* ABACI_TRACES__KIND"):
+        Settings.load()
+
+
 def test_a_whole_backend_excludes_the_short_forms() -> None:
     settings = Settings.load(backend=ScriptedConfig(replies=("x",)), model="some")
     with pytest.raises(SettingsError, match="leave out"):

@@ -7,28 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from judges import by_content, scores, shown
-from langgraph.checkpoint.memory import InMemorySaver
+from judges import by_content, scores
 
-from abaci.agents.recorder import RunRecorder
-from abaci.agents.scope import RunScope
-from abaci.agents.solve import Ballot, SolveServices, build_solve
-from abaci.aggregation.buckets import equal_text
 from abaci.aggregation.config import AdaptiveConfig, AorConfig, GenSelectConfig, JudgeLimits, SelfConsistencyConfig
-from abaci.aggregation.judge import Judge
-from abaci.app import make_aggregator
 from abaci.backend.base import GenerateRequest
-from abaci.backend.scripted import ScriptedBackend, ScriptedReply
+from abaci.backend.scripted import ScriptedReply
 from abaci.types import (
-    Budget,
-    Deliberating,
     JudgeCalled,
-    Problem,
     RunStatus,
     StopReason,
-    Trajectory,
     Usage,
-    new_run_id,
 )
 
 Make = Callable[..., Any]
@@ -141,50 +129,3 @@ async def test_weights_by_logprob_ask_the_backend_for_them(bench: Make, options:
     assert all(request.is_logprobs_wanted for request in b.backend.requests)
     assert {chain.tail_entropy for chain in solution.trajectories} == {0.25}
     assert solution.warnings == ()
-
-
-class _Runner:
-    """What the aggregation nodes need of a chain runner."""
-
-    def __init__(self) -> None:
-        self.scope = RunScope(Budget())
-        self.recorder = RunRecorder(new_run_id())
-
-
-async def test_a_run_that_broke_off_goes_on_with_its_phase() -> None:
-    is_broken = True
-
-    def script(request: GenerateRequest) -> str:
-        if "different answers" in request.prompt.text and is_broken:
-            raise ConnectionResetError("the process went away")
-        return scores(request, lambda _: 8) if shown(request) else ""
-
-    backend = ScriptedBackend(script)
-    runner = _Runner()
-    judge = Judge(backend, runner.recorder.emit)
-    chains = [
-        Trajectory(chain=index, answer={"raw": answer, "canonical": answer}, stop_reason=StopReason.ANSWER)
-        for index, answer in enumerate("112")
-    ]
-    context: Any = SolveServices(
-        runner=runner,  # type: ignore[arg-type]
-        aggregator=make_aggregator(AorConfig(), equal_text, judge),
-        equal=equal_text,
-        budget=Budget(samples=3),
-        ballot=Ballot(finished=chains, started=3),
-    )
-    graph = build_solve(InMemorySaver())
-    config: Any = {"configurable": {"thread_id": "run"}}
-    state: Any = {"problem": Problem(question="What?").model_dump(mode="json"), "started": 3, "wanted": 0}
-    await graph.aupdate_state(config, state, as_node="run_chain")
-    with pytest.raises(BaseExceptionGroup):
-        await graph.ainvoke(None, config, context=context)
-    assert (await graph.aget_state(config)).next == ("evaluate_globally",)
-    scored = sum(isinstance(event.body, JudgeCalled) for event in runner.recorder.events)
-    is_broken = False
-    await graph.ainvoke(None, config, context=context)
-    assert context.ballot.decision.answer.raw == "1"
-    calls = [event.body for event in runner.recorder.events if isinstance(event.body, JudgeCalled)]
-    assert [call.task for call in calls].count("local scoring") == scored == 2
-    phases = [event.body.phase for event in runner.recorder.events if isinstance(event.body, Deliberating)]
-    assert phases == ["score_locally", "evaluate_globally"]

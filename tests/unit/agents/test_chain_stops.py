@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from abaci.agents.chain import pick_answer
 from abaci.agents.tora import FORCED_ANSWER_TOKENS
 from abaci.backend.base import FinishReason, GenerateRequest, ToolCall
 from abaci.backend.scripted import ScriptedReply
@@ -280,6 +281,13 @@ async def test_a_cancelled_chain_has_no_answer_that_it_did_not_mark(rig: MakeRig
     task = await start_and_wait(made, requests=2)
     made.runner.scope.settle()
     assert (await task).answer is None
+
+
+@pytest.mark.parametrize("reason", [StopReason.CANCELLED, StopReason.ERROR, StopReason.WALL_TIME])
+@pytest.mark.parametrize("cut", ["The answer is 4", "The answer is $\\", "The answer is $\\boxed{", "\\boxed{4"])
+def test_a_sentence_that_was_interrupted_gives_no_answer(cut: str, reason: StopReason) -> None:
+    assert pick_answer(f"Now I know.\n{cut}", reason) is None
+    assert pick_answer(f"The answer is 42. Or\n{cut}", reason) == FORTY_TWO
 
 
 async def test_a_chain_cancelled_with_its_caller_is_recorded_as_cancelled(rig: MakeRig) -> None:

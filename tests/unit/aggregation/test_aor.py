@@ -268,3 +268,27 @@ async def test_chains_without_answers_are_never_judged(answers: str) -> None:
     assert isinstance(decision, Decided)
     assert decision.answer is None
     assert requests == []
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"phase": "merge"},
+        {"scores": {"one": 9}},
+        {"scores": {"0": "high"}, "judged": [0]},
+        {"window": 3},
+        {"panel": "0", "means": [None]},
+        {"means": [9.0], "panel": [[7], [8]], "phase": "evaluate_globally", "scores": {"99": 9.0}},
+    ],
+)
+async def test_notes_of_another_method_cost_no_more_than_a_warning(foreign: dict[str, Any]) -> None:
+    asker, _, _ = judge_of(judge(overall=prefers("2")))
+    members = chains("1", "1", "2")
+    progress = Progress(finished=3, started=3, remaining=0, notes=foreign)
+    decision = await conclude(Aor(AorConfig(), asker), PROBLEM, members, progress)
+    assert isinstance(decision, Decided)
+    assert decision.answer is not None
+    assert decision.answer.raw == "2"
+    is_readable = "99" in foreign.get("scores", {})
+    expected = () if is_readable else ("the notes of an earlier phase could not be read: the chains are judged anew",)
+    assert decision.warnings == expected

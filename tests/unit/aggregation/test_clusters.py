@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,12 @@ from made_chains import chain
 
 from abaci.aggregation.atoms import MAX_ATOMS, MAX_ATOMS_OF_ALL, Atom, split_all, split_atoms
 from abaci.aggregation.clusters import cluster_atoms
-from abaci.aggregation.config import SentenceTransformersConfig, StaticEmbedderConfig, TfidfEmbedderConfig
+from abaci.aggregation.config import (
+    AutoEmbedderConfig,
+    SentenceTransformersConfig,
+    StaticEmbedderConfig,
+    TfidfEmbedderConfig,
+)
 from abaci.aggregation.embedding import MAX_FEATURES, Embedder, StaticEmbedder, TfidfEmbedder, make_embedder
 from abaci.aggregation.signature import signature
 from abaci.errors import SettingsError
@@ -130,6 +138,37 @@ def test_the_order_of_atoms_never_matters_and_every_cluster_has_one_signature(pi
 def test_the_static_vectors_come_without_a_network() -> None:
     assert isinstance(make_embedder(StaticEmbedderConfig()), StaticEmbedder)
     assert make_embedder(StaticEmbedderConfig()) is make_embedder(StaticEmbedderConfig())
+
+
+@pytest.fixture
+def no_word_vectors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The package is installed, and its files are not there."""
+    (tmp_path / "wordllama").mkdir()
+    (tmp_path / "wordllama" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    make_embedder.cache_clear()
+    yield
+    make_embedder.cache_clear()
+
+
+@pytest.mark.usefixtures("no_word_vectors")
+def test_without_word_vectors_the_default_counts_words_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = (make_embedder(AutoEmbedderConfig()) for _ in range(2))
+    assert isinstance(first, TfidfEmbedder)
+    assert second is first
+    [said] = caplog.messages
+    assert "lacks its word vectors" in said
+
+
+@pytest.mark.usefixtures("no_word_vectors")
+def test_word_vectors_that_were_asked_for_and_are_not_there_are_a_settings_error() -> None:
+    with pytest.raises(SettingsError, match="lacks its word vectors"):
+        make_embedder(StaticEmbedderConfig())
+
+
+def test_the_default_takes_the_word_vectors_where_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(make_embedder(AutoEmbedderConfig()), StaticEmbedder)
+    assert caplog.messages == []
 
 
 def test_a_model_that_is_not_there_is_a_settings_error() -> None:

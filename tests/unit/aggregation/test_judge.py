@@ -16,6 +16,7 @@ from abaci.aggregation.replies import MAX_READ_CHARS, ChoiceReader, ScoreReader
 from abaci.backend.base import TextPrompt
 from abaci.backend.scripted import START_TOKEN_ID, ScriptedBackend, ScriptedReply
 from abaci.errors import BackendRejected, BackendUnavailable
+from abaci.types import JudgeCalled
 
 QUESTION = Question("selection", Prompt(rules="Rules.", user="Which?"), (0, 1))
 LIMITS = JudgeLimits(attempts=3)
@@ -58,6 +59,16 @@ async def test_a_judge_that_fails_costs_no_exception(
     assert str(error) in (calls[0].error or "")
 
 
+async def test_a_judge_that_is_not_running_costs_no_exception() -> None:
+    class Stopped(ScriptedBackend):
+        def encode(self, text: str, *, is_start: bool = False) -> tuple[int, ...] | None:
+            raise BackendUnavailable("not running")
+
+    calls: list[JudgeCalled] = []
+    assert await Judge(Stopped(["x"]), calls.append).ask(QUESTION, ChoiceReader(2), LIMITS) is None
+    assert {call.error for call in calls} == {"BackendUnavailable: not running"}
+
+
 async def test_a_slow_judge_is_aborted_and_what_it_wrote_is_paid_for() -> None:
     judge, backend, calls = judge_of(lambda _: "abc", latency_s=30.0)
     assert await judge.ask(QUESTION, ChoiceReader(2), JudgeLimits(attempts=1, timeout_s=0.01)) is None
@@ -94,6 +105,51 @@ async def test_cancelling_the_caller_aborts_the_request() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (backend.running, backend.aborted) == (0, 1)
+
+
+async def test_a_call_that_is_cancelled_is_recorded_with_what_it_wrote() -> None:
+    judge, _, calls = judge_of(lambda _: "abcdef", piece_chars=2, latency_s=0.1)
+    task = asyncio.ensure_future(judge.ask(QUESTION, ChoiceReader(2), LIMITS))
+    await asyncio.sleep(0.25)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (call,) = calls
+    assert (call.usage.requests, call.usage.completion_tokens) == (1, len(call.reply) // 2)
+    assert call.reply
+    assert (call.error, call.prompt_sha256) == ("broken off: CancelledError", None)
+
+
+async def test_a_call_that_was_never_made_is_not_recorded_when_it_is_cancelled() -> None:
+    judge, backend, calls = judge_of(lambda _: "abc", latency_s=30.0)
+    asking = [asyncio.ensure_future(judge.ask(QUESTION, ChoiceReader(2), LIMITS)) for _ in range(MAX_CALLS + 3)]
+    for _ in range(100):
+        await asyncio.sleep(0)
+    for task in asking:
+        task.cancel()
+    await asyncio.wait(asking, timeout=10)
+    assert len(calls) == len(backend.requests) == MAX_CALLS
+
+
+async def test_replies_of_before_serve_once_each_and_are_not_recorded_again() -> None:
+    replies = iter(["I cannot say.", '{"choice": 1}', '{"choice": 2}'])
+    first, _, before = judge_of(lambda _: next(replies))
+    assert await first.ask(QUESTION, ChoiceReader(2), LIMITS) == 1
+    backend = ScriptedBackend(lambda _: next(replies), is_chat=True)
+    after: list[JudgeCalled] = []
+    judge = Judge(backend, after.append, answered=before)
+    assert await judge.ask(QUESTION, ChoiceReader(2), LIMITS) == 1
+    assert (backend.requests, after) == ([], [])
+    assert await judge.ask(QUESTION, ChoiceReader(2), LIMITS) == 2
+    assert len(backend.requests) == len(after) == 1
+
+
+async def test_a_reply_of_before_answers_no_other_question() -> None:
+    first, _, before = judge_of(lambda _: '{"choice": 1}')
+    await first.ask(QUESTION, ChoiceReader(2), LIMITS)
+    backend = ScriptedBackend(lambda _: '{"choice": 2}', is_chat=True)
+    other = Question(QUESTION.task, Prompt(rules="Rules.", user="Which, then?"), QUESTION.chains)
+    assert await Judge(backend, answered=before).ask(other, ChoiceReader(2), LIMITS) == 2
 
 
 async def test_no_more_than_a_number_of_calls_run_at_once() -> None:

@@ -107,8 +107,8 @@ async def test_without_a_choice_the_votes_decide_and_a_warning_says_so() -> None
     decided, _ = await genselect(lambda _: "Hm.", chains("2", "1", "1"), selections=8)
     assert decided.answer is not None
     assert decided.answer.raw == "1"
-    assert decided.reason.startswith("8 of 8 selections")
     assert decided.warnings == ("8 judge calls gave no choice: the votes decided there",)
+    assert decided.reason == "the most votes, since no judge call gave a choice"
 
 
 async def test_the_majority_of_the_selections_decides() -> None:
@@ -127,3 +127,18 @@ async def test_the_prompt_holds_the_rules_first_and_the_question_before_the_cand
     )
     text = asked(backend.requests[0])
     assert text.index("Find the one") < text.index("How far?") < text.index("### Solution 1")
+
+
+async def test_a_judge_whose_backend_can_is_asked_for_json_of_exactly_this_form() -> None:
+    members = chains("1", "1", "2")
+    for method, config in ((Universal, UniversalConfig()), (GenSelect, GenSelectConfig(selections=1))):
+        asker, backend, _ = judge_of(lambda _: '{"reasons": "It fits.", "choice": 1}')
+        progress = Progress(finished=3, started=3, remaining=0)
+        await method(config, asker).decide(Problem(question="?"), members, progress)  # type: ignore[arg-type]
+        [request] = backend.requests
+        assert request.json_schema == {
+            "type": "object",
+            "properties": {"reasons": {"type": "string"}, "choice": {"type": "integer", "enum": [1, 2, 3]}},
+            "required": ["reasons", "choice"],
+            "additionalProperties": False,
+        }

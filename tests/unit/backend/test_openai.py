@@ -126,7 +126,7 @@ async def test_no_server_is_unavailable(open_backend: Open) -> None:
 
 async def test_a_wrong_key_is_refused_at_the_start(open_backend: Open, openai_server: FakeOpenAIServer) -> None:
     openai_server.needs_key = True
-    with pytest.raises(BackendRejected, match="API key"):
+    with pytest.raises(BackendRejected, match=r"refuses the API key .*ABACI_BACKEND__API_KEY"):
         async with open_backend(api_key="guess"):
             pass
 
@@ -148,6 +148,18 @@ async def test_an_unknown_model_is_answered_with_the_known_ones(open_backend: Op
     async with open_backend(model="toi") as backend:
         with pytest.raises(BackendRejected, match=r"no model 'toi', but: toy"):
             await draw(backend)
+
+
+async def test_an_address_without_its_end_is_answered_with_advice(
+    open_backend: Open, openai_server: FakeOpenAIServer
+) -> None:
+    root = openai_server.url.removesuffix("/v1")
+    async with open_backend(base_url=root) as backend:
+        with pytest.raises(BackendRejected, match=r"404.*usually ends in /v1"):
+            await draw(backend)
+    with pytest.raises(BackendRejected, match=r"/web does not answer as the OpenAI protocol.*usually ends in /v1"):
+        async with open_backend(base_url=f"{root}/web"):
+            pass
 
 
 async def test_a_prompt_of_the_other_kind_is_refused(open_backend: Open) -> None:
@@ -208,6 +220,38 @@ async def test_a_parameter_that_is_refused_is_left_out_or_renamed(
         assert text_of(await draw(backend, CHAT))
     assert absent not in openai_server.bodies[1]
     assert present in openai_server.bodies[1]
+
+
+@pytest.mark.parametrize("request_", [CHAT, TEXT], ids=["chat", "text"])
+async def test_a_json_schema_is_sent(
+    open_backend: Open, openai_server: FakeOpenAIServer, request_: GenerateRequest
+) -> None:
+    async with open_backend(is_chat=request_ is CHAT) as backend:
+        await draw(backend, request_.model_copy(update={"json_schema": {"type": "object"}}))
+    [body] = openai_server.bodies
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "reply", "schema": {"type": "object"}, "strict": True},
+    }
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(400, "Unsupported parameter", param="response_format"),
+        Fault(400, "This model does not support json_schema as a format"),
+        Fault(422, "Invalid schema for response_format 'reply'"),
+    ],
+)
+async def test_a_json_schema_that_is_refused_is_left_out_from_then_on(
+    open_backend: Open, openai_server: FakeOpenAIServer, fault: Fault
+) -> None:
+    openai_server.script = [fault]
+    held = CHAT.model_copy(update={"json_schema": {"type": "object"}})
+    async with open_backend(is_chat=True) as backend:
+        assert text_of(await draw(backend, held))
+        assert text_of(await draw(backend, held))
+    assert ["response_format" in body for body in openai_server.bodies] == [True, False, False]
 
 
 async def test_a_limit_beyond_the_context_is_lowered_once(open_backend: Open, openai_server: FakeOpenAIServer) -> None:

@@ -85,6 +85,19 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "No such command" in result.stderr
 
 
+@pytest.mark.parametrize("others", [("What is 1 + 1?",), ("--file", "-"), ("--samples", "2"), ("--set", "a=1")])
+def test_a_resumed_run_takes_no_question_and_no_options(others: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, ["solve", "--resume", "run_" + "0" * 24, *others])
+    assert result.exit_code == 2
+    assert "as it was begun" in result.stderr
+
+
+def test_what_is_no_run_id_is_not_resumed() -> None:
+    result = CliRunner().invoke(cli, ["solve", "--resume", "run_1"])
+    assert result.exit_code == 2
+    assert "'run_1' is no run id" in result.stderr
+
+
 def test_the_reference_page_is_up_to_date() -> None:
     assert (REPOSITORY / "docs" / "cli.md").read_text(encoding="utf-8") == render_reference()
 

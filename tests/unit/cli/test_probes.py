@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from abaci.backend.config import OpenAIConfig, ScriptedConfig, VllmConfig
 from abaci.cli.doctor import SIGNS
 from abaci.cli.probes import Finding, check_engine, check_extra, check_model, check_server, check_traces, find_server
 from abaci.settings import Settings
-from abaci.traces.config import MemoryTraceConfig, SqliteTraceConfig
+from abaci.traces.config import MemoryTraceConfig, RedisTraceConfig, SqliteTraceConfig
 
 SCRIPTED = ScriptedConfig(replies=("a", "b"))
 
@@ -63,12 +64,23 @@ async def test_a_store_that_works_says_where_it_is(tmp_path: Path) -> None:
     assert "traces.db, no runs yet" in check.detail
 
 
-async def test_a_store_that_cannot_be_opened_is_broken(tmp_path: Path) -> None:
+async def test_a_store_that_cannot_be_opened_is_missed_by_no_solve(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("in the way")
     check = await check_traces(Settings(traces=SqliteTraceConfig(path=file / "traces.db")))
-    assert check.finding is Finding.BROKEN
+    assert check.finding is Finding.MISSING
+    assert "leave no trace" in check.detail
     assert check.advice
+
+
+async def test_a_store_whose_package_is_missing_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "abaci.traces.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    check = await check_traces(Settings(traces=RedisTraceConfig()))
+    assert (check.finding, check.advice) == (
+        Finding.BROKEN,
+        'traces in Redis need a package: pip install "abaci[redis]"',
+    )
 
 
 async def test_a_store_in_memory_works() -> None:

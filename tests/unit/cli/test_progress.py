@@ -3,7 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from abaci.cli.progress import ChainProgress, Phase, RunProgress
-from abaci.types import Execution, ExecutionStatus, Output, Program, Rationale, TraceEvent
+from abaci.types import (
+    ChainStarted,
+    Execution,
+    ExecutionStatus,
+    Output,
+    Program,
+    Rationale,
+    RunResumed,
+    TraceEvent,
+)
 
 MakeEvents = Callable[..., list[TraceEvent]]
 
@@ -69,3 +78,14 @@ def test_a_run_counts_chains_programs_and_votes(make_events: MakeEvents) -> None
     for event in make_events(3):
         run.add(event)
     assert (run.planned, run.ended, run.programs, len(run.buckets)) == (3, 3, 3, 1)
+
+
+def test_a_run_that_goes_on_is_not_finished_and_its_chains_begin_anew(make_events: MakeEvents) -> None:
+    run = RunProgress()
+    events = make_events(2)
+    for body in (RunResumed(worked_s=1.5), ChainStarted(chain=1)):
+        events.append(events[-1].model_copy(update={"body": body, "seq": events[-1].seq + 1}))
+    for event in events:
+        run.add(event)
+    assert run.finished is None
+    assert [chain.phase for chain in run.chains.values()] == [Phase.ANSWERED, Phase.WAITING]

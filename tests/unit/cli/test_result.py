@@ -26,6 +26,11 @@ def test_an_abstention_says_that_there_is_no_answer(make_events: MakeEvents) -> 
     assert next(solution_lines(fold_solution(make_events(2, answer=None)), 80)).plain == "no answer"
 
 
+def test_an_abstention_says_why_where_that_is_known(make_events: MakeEvents) -> None:
+    full = fold_solution(make_events(2, answer=None)).model_copy(update={"error": "the prompt has 7896 tokens"})
+    assert next(solution_lines(full, 80)).plain == "no answer: the prompt has 7896 tokens"
+
+
 def test_a_failure_says_why(make_events: MakeEvents) -> None:
     failed = fold_solution(make_events(1, answer=None)).model_copy(
         update={"status": RunStatus.FAILED, "error": "every chain failed:\x1b[2J boom"}

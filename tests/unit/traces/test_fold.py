@@ -21,6 +21,7 @@ from abaci.types import (
     Program,
     Rationale,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     SampleMore,
@@ -143,3 +144,17 @@ def test_events_of_two_runs_are_refused() -> None:
     other = TraceEvent(run_id=f"run_{8:024x}", seq=0, at=0.0, body=STARTED)
     with pytest.raises(InvalidInput, match="found 2 runs"):
         fold_solution([*trace(STARTED), other])
+
+
+def test_a_resumed_run_counts_all_that_was_spent_and_shows_what_was_done_last() -> None:
+    cancelled = CHAIN_ENDED.model_copy(update={"answer": None, "stop_reason": StopReason.CANCELLED})
+    before = (STARTED, ChainStarted(chain=0), took(0, Rationale(text="hm")), cancelled)
+    stopped = RunFinished(status=RunStatus.CANCELLED, duration_s=3.0)
+    again = (RunResumed(worked_s=3.0), ChainStarted(chain=0), took(0, Rationale(text="so")))
+    going_on = fold_solution(trace(*before, stopped, *again))
+    assert (going_on.status, going_on.trajectories, going_on.usage) == (RunStatus.RUNNING, (), CHAIN_ENDED.usage)
+    # Two seconds since it goes on, and the three before.
+    assert going_on.duration_s == 5.0
+    ended = fold_solution(trace(*before, stopped, *again, CHAIN_ENDED))
+    assert [step.text for step in ended.trajectories[0].steps] == ["so"]
+    assert ended.usage == CHAIN_ENDED.usage + CHAIN_ENDED.usage

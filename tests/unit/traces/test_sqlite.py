@@ -85,6 +85,19 @@ async def test_a_file_damaged_inside_is_an_error_with_its_path(tmp_path: Path) -
             assert [event.seq async for event in store.read(run_id(1))]
 
 
+async def test_a_disk_that_is_full_at_the_end_is_no_error_and_loses_nothing(tmp_path: Path) -> None:
+    config = SqliteTraceConfig(path=tmp_path / "traces.db")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        async with SqliteTraceStore(config) as store:
+            await store.append([started(1), *(step(1, seq) for seq in range(1, 500))])
+            resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, hard))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    async with SqliteTraceStore(config) as store:
+        assert len([event async for event in store.read(run_id(1))]) == 500
+
+
 async def test_an_event_that_was_tampered_with_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "traces.db"
     async with SqliteTraceStore(SqliteTraceConfig(path=path)) as store:
