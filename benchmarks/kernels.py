@@ -19,10 +19,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from kernels_relay import SharedCase, make_shared_batch, shared_cases
+from kernels_sparq import SparqCase, is_sparq_right, make_sparq_batch, sparq_call, sparq_cases
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
 from abaci.backend.kernels.common.op import paged_attention
 from abaci.backend.kernels.common.reference import paged_attention_reference
+from abaci.backend.kernels.relay.op import find_sharing, relay_attention
 from abaci.backend.kernels.sink.op import sink_attention
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
 from abaci.backend.kernels.sink.reference import sink_attention_reference
@@ -46,6 +49,10 @@ class Case:
     tokens: int
     policy: SinkWindow | None = None
 
+    def __str__(self) -> str:
+        kind = "dense" if self.policy is None else f"sinks + window of {self.policy.size}"
+        return f"{self.model} {kind}, {self.requests} × {self.tokens}"
+
     @property
     def read_bytes(self) -> int:
         """Keys and values that must be read."""
@@ -62,6 +69,9 @@ class Timing:
     lower_us: float
     upper_us: float
     terabytes_per_s: float
+
+
+AnyCase = Case | SharedCase | SparqCase
 
 
 def cases(device: torch.device) -> list[Case]:
@@ -91,22 +101,47 @@ def make_batch(case: Case, device: torch.device) -> PagedBatch:
     return PagedBatch(q, cache[:, :, 0], cache[:, :, 1], table, lens, starts, max_query_len=1)
 
 
-def ours(case: Case, batch: PagedBatch) -> Attended:
-    """The operation that the case is about."""
-    return paged_attention(batch) if case.policy is None else sink_attention(batch, case.policy)
+def make_any_batch(case: AnyCase, device: torch.device) -> PagedBatch:
+    """The batch that the case is about."""
+    if isinstance(case, SharedCase):
+        return make_shared_batch(case, device)
+    return make_sparq_batch(case, device) if isinstance(case, SparqCase) else make_batch(case, device)
 
 
-def is_right(case: Case, batch: PagedBatch) -> bool:
+def ours(case: Case | SharedCase, batch: PagedBatch) -> Callable[[], Attended]:
+    """The operation that the case is about; what requests share is found beforehand, as once a step for all layers."""
+    if isinstance(case, SharedCase):
+        sharing = find_sharing(batch)
+        return lambda: relay_attention(batch, sharing)
+    policy = case.policy
+    return lambda: paged_attention(batch) if policy is None else sink_attention(batch, policy)
+
+
+def is_right(case: AnyCase, batch: PagedBatch) -> bool:
     """Whether the kernel gives what float64 gives, over the very tensors that are timed."""
+    if isinstance(case, SparqCase):
+        return is_sparq_right(case, batch)
     scale = HEAD_SIZE**-0.5
     if case.policy is None:
         right = paged_attention_reference(batch, scale)
     else:
         right = sink_attention_reference(batch, case.policy, scale)
-    return torch.allclose(ours(case, batch).out.double(), right.out, atol=TOLERANCE, rtol=TOLERANCE)
+    call = ours(case, batch)
+    # Twice: what a call leaves behind must suit the next.
+    return all(torch.allclose(call().out.double(), right.out, atol=TOLERANCE, rtol=TOLERANCE) for _ in range(2))
 
 
-def torch_attention(case: Case, batch: PagedBatch) -> Callable[[], object]:
+def plain(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
+    """Our dense attention, which reads what is shared for each request anew, and all keys and values."""
+    return None if isinstance(case, Case) else lambda: paged_attention(batch)
+
+
+def search(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
+    """The search for what is shared, once a step."""
+    return (lambda: find_sharing(batch)) if isinstance(case, SharedCase) else None
+
+
+def torch_attention(case: AnyCase, batch: PagedBatch) -> Callable[[], object]:
     """torch's attention over keys and values gathered beforehand into contiguous memory, only those that are seen."""
     keys, values = (
         pages[batch.block_table.long()].flatten(1, 2)[:, : case.tokens] for pages in (batch.k_pages, batch.v_pages)
@@ -120,7 +155,7 @@ def torch_attention(case: Case, batch: PagedBatch) -> Callable[[], object]:
     return lambda: torch.nn.functional.scaled_dot_product_attention(q, keys, values, enable_gqa=True)
 
 
-def flash_attention(case: Case, batch: PagedBatch) -> Callable[[], object] | None:
+def flash_attention(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
     """vLLM's FlashAttention over the same pages, where it is installed; it has no sinks."""
     if case.policy is not None:
         return None
@@ -171,20 +206,24 @@ def timing(kernel: str, calls: list[Callable[[], object]], read_bytes: int) -> T
     return Timing(kernel, median, lower, upper, read_bytes / median / 1e6)
 
 
-def measure(case: Case, device: torch.device) -> list[Timing] | None:
+def measure(case: AnyCase, device: torch.device) -> list[Timing] | None:
     """Ours and the baselines; nothing if ours is wrong."""
-    batches = [make_batch(case, device) for _ in range(min(64, 2 + ROTATED_BYTES // case.read_bytes))]
+    batches = [make_any_batch(case, device) for _ in range(min(64, 2 + ROTATED_BYTES // case.read_bytes))]
     if not is_right(case, batches[0]):
         return None
-    timings = [timing("abaci", [lambda b=batch: ours(case, b) for batch in batches], case.read_bytes)]
-    baselines: tuple[tuple[str, Callable[[Case, PagedBatch], Callable[[], object] | None]], ...] = (
+    make_ours = sparq_call if isinstance(case, SparqCase) else ours
+    timings = [timing("abaci", [make_ours(case, batch) for batch in batches], case.read_bytes)]
+    baselines: tuple[tuple[str, Callable[[Any, PagedBatch], Callable[[], object] | None]], ...] = (
+        ("abaci dense", plain),
+        ("abaci search", search),
         ("torch SDPA", torch_attention),
         ("FlashAttention", flash_attention),
     )
     for name, make in baselines:
         calls = [call for batch in batches if (call := make(case, batch)) is not None]
         if calls:
-            timings.append(timing(name, calls, case.read_bytes))
+            whole = case.plain_bytes if isinstance(case, SparqCase) else case.read_bytes
+            timings.append(timing(name, calls, 0 if make is search else whole))
     return timings
 
 
@@ -208,9 +247,8 @@ def main() -> int:
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, copy {copy:.2f} TB/s", file=sys.stderr)
     rows: list[dict[str, Any]] = []
     wrong = 0
-    for case in cases(device):
-        kind = "dense" if case.policy is None else f"sinks + window of {case.policy.size}"
-        name = f"{case.model} {kind}, {case.requests} × {case.tokens}"
+    for case in (*cases(device), *shared_cases(), *sparq_cases()):
+        name = str(case)
         timings = measure(case, device)
         if timings is None:
             wrong += 1

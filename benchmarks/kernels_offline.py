@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,29 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
 from abaci.backend.kernels.common import op as dense
-from abaci.backend.kernels.common.batch import PagedBatch, allocate
+from abaci.backend.kernels.common.batch import Attended, PagedBatch, allocate
 from abaci.backend.kernels.common.launching import Gpu, plan
+from abaci.backend.kernels.relay import op as relay
+from abaci.backend.kernels.relay.policy import RelayPolicy
+from abaci.backend.kernels.relay.search.launching import allocate as allocate_sharing
+from abaci.backend.kernels.relay.search.launching import search
+from abaci.backend.kernels.relay.work import choose_cut
 from abaci.backend.kernels.sink import op as sink
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
+from abaci.backend.kernels.sparq.launching import SparqLaunch, append, plan_sparq
+from abaci.backend.kernels.sparq.policy import Sparq, SparqIndex, make_index, transposed_pages
 
 CHIPS = {80: Gpu(8, 108), 90: Gpu(9, 132)}
 SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
 """What one program may have of shared memory, by compute capability."""
 MAX_WORDS = 12
+MAX_LIST_WORDS = 32
+"""Of relay attention, its list of work and where partial results lie; and one more for every 16 numbers of a head."""
+MAX_CHOSEN_HALVES = 4
+"""A thread's share of the components that SparQ chooses of a query: they lie anywhere in it."""
+NO_TILES = {"merge_splits_kernel", "mix_splits_kernel", "narrow_kernel", "append_kernel"}
+NO_TILES |= {"find_level_kernel", "place_kernel", "share_kernel", "list_kernel"}
+"""Kernels that multiply nothing."""
 HEAD_SIZES = (64, 80, 96, 128, 256)
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -77,6 +91,8 @@ class Compiled:
     wgmma: int
     mma: int
     async_copies: int
+    wide_copies: int
+    """Of them, of 16 bytes a thread"""
     halves: int
     """Loads of one 16-bit number: an element of queries, keys or values that was not loaded with its neighbours"""
     words: int
@@ -93,6 +109,19 @@ def variants() -> Iterator[Variant]:
             yield Variant("dense", "prefill" if size in (64, 128) else "decode", "fp32", size, 32, 2, capability)
             yield Variant("sink", "decode", "bf16", size, 64 if size in (80, 256) else 16, 2, capability)
             yield Variant("sink", "prefill", "fp16", size, 16 if size in (80, 256) else 64, 4, capability, group=7)
+            yield Variant("relay", "decode", "bf16", size, 64 if size in (80, 256) else 16, 64, capability)
+            yield Variant("sparq", "decode", "bf16", size, 256 if size in (64, 128) else 16, 8, capability)
+            yield Variant("sparq", "decode", "fp16", size, 16 if size in (64, 128) else 64, 64, capability, group=7)
+            yield Variant("sparq", "once" if size == 128 else "append", "bf16", size, 64, 8, capability, group=8)
+        yield Variant("sparq", "decode", "bf16", 128, 64, 1, capability)
+        yield Variant("sparq", "decode", "fp32", 128, 32, 8, capability)
+        yield Variant("sparq", "decode", "fp32", 80, 64, 64, capability, group=1)
+        yield Variant("relay", "search", "bf16", 128, 16, 64, capability)
+        yield Variant("relay", "search", "fp16", 64, 256, 16, capability, group=7)
+        yield Variant("relay", "decode", "fp16", 128, 256, 16, capability, group=7)
+        yield Variant("relay", "decode", "fp16", 256, 16, 16, capability, group=7)
+        yield Variant("relay", "decode", "fp32", 64, 32, 16, capability, group=1)
+        yield Variant("relay", "decode", "fp32", 256, 32, 64, capability)
         yield Variant("sink", "decode", "fp32", 128, 16, 64, capability)
         yield Variant("sink", "prefill", "fp32", 256, 128, 2, capability)
 
@@ -100,7 +129,9 @@ def variants() -> Iterator[Variant]:
 def make_batch(variant: Variant) -> PagedBatch:
     """Tensors without memory, of sizes that a server has."""
     kv_heads, capacity = 8, 8192
-    query_len = 1 if variant.phase == "decode" else 512
+    if variant.kernel == "sparq":
+        capacity = 131072 if variant.requests == 1 else 32768
+    query_len = 512 if variant.phase in ("prefill", "append") else 1
     with torch.device("meta"):
         pages = torch.empty(4096, variant.page_size, 2, kv_heads, variant.head_size, dtype=TYPES[variant.dtype])
         q = torch.empty(variant.requests * query_len, kv_heads * variant.group, variant.head_size, dtype=pages.dtype)
@@ -114,6 +145,10 @@ def launch(variant: Variant) -> int:
     """The variant's launch, as the operation on a GPU does it. Gives the rows of its tiles."""
     batch, gpu = make_batch(variant), CHIPS[variant.capability]
     result = allocate(batch, None)
+    if variant.kernel == "relay":
+        return launch_relay(variant, batch, gpu, result)
+    if variant.kernel == "sparq":
+        return launch_sparq(variant, batch, gpu, result)
     if variant.kernel == "dense":
         cut = plan(batch, gpu)
         dense.launch(batch, 0.1, None, result, cut)
@@ -122,6 +157,36 @@ def launch(variant: Variant) -> int:
         logits = torch.empty(batch.q_heads, device="meta") if variant.dtype == "fp16" else None
         cut = plan(batch, gpu, policy.size + batch.max_query_len, turns_queries=True)
         sink.launch(batch, policy, 0.1, logits, result, cut)
+    return cut.tiling.block_m
+
+
+def launch_relay(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> int:
+    """The search for what is shared, or the attention that follows; there are shapes here, and no numbers."""
+    policy, cut = RelayPolicy(), choose_cut(batch, gpu)
+    if variant.phase == "search":
+        search(batch, policy, cut)
+        return 0
+    arrivals = torch.empty(batch.tokens, batch.q_heads, dtype=torch.int32, device="meta")
+    sharing = relay.Sharing(*allocate_sharing(batch, policy, cut), arrivals)
+    relay.launch(batch, sharing, 0.1, result, cut)
+    return cut.tiling.block_m
+
+
+def launch_sparq(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> int:
+    """A decode step with keys stored twice, or once with tokens innermost; or the upkeep, for a prompt."""
+    if variant.phase == "append":
+        with torch.device("meta"):
+            k = torch.empty(batch.tokens, batch.kv_heads, batch.head_size, dtype=batch.q.dtype)
+        append(batch, k, k, make_index(batch.k_pages))
+        return 0
+    # Few of 32k tokens, more of them, and as many of 128k as there may be.
+    policy = {8: Sparq(32, 128, 32), 64: Sparq(16, 1024, 256), 1: Sparq(64, 8192, 2048)}[variant.requests]
+    index = make_index(batch.k_pages)
+    if variant.phase == "once":
+        pages = transposed_pages(tuple(batch.k_pages.shape), batch.q.dtype, batch.q.device)
+        batch, index = replace(batch, k_pages=pages), SparqIndex(index.v_sums)
+    cut = plan_sparq(batch, policy, gpu)
+    SparqLaunch(batch, policy, index, 0.1, cut).run(result.out)
     return cut.tiling.block_m
 
 
@@ -184,6 +249,7 @@ def inspect_kernel(kernel: Any, rows: int) -> Compiled:
         wgmma=ptx.count("wgmma.mma_async"),
         mma=ptx.count("mma.sync"),
         async_copies=ptx.count("cp.async.c"),
+        wide_copies=ptx.count("cp.async.cg"),
         halves=len(re.findall(r"ld\.global\.b16\b", ptx)),
         words=len(re.findall(r"ld\.global\.b32\b", ptx)),
     )
@@ -196,16 +262,29 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
         found.append(f"spills: {compiled.stack_bytes} bytes of stack")
     if compiled.shared_bytes > SHARED_BYTES[variant.capability]:
         found.append(f"{compiled.shared_bytes} bytes of shared memory, the chip has {SHARED_BYTES[variant.capability]}")
-    if compiled.name == "merge_splits_kernel":
+    if compiled.name in NO_TILES:
         return found
     if compiled.async_copies == 0:
         found.append("no asynchronous copies")
-    if compiled.halves or (variant.dtype == "fp32" and compiled.words > MAX_WORDS):
+    max_words = MAX_LIST_WORDS + variant.head_size // 16 if variant.kernel == "relay" else MAX_WORDS
+    if variant.kernel == "sparq":
+        found += sparq_faults(variant, compiled)
+    elif compiled.halves or (variant.dtype == "fp32" and compiled.words > max_words):
         found.append(f"single elements loaded: {compiled.halves} of 16 bits, {compiled.words} of 32 bits")
     multiplies = compiled.wgmma if variant.capability >= 90 and compiled.rows >= 64 else compiled.mma
     if variant.dtype != "fp32" and multiplies == 0:
         found.append("no matrix instructions of this chip")
     return found
+
+
+def sparq_faults(variant: Variant, compiled: Compiled) -> list[str]:
+    """Its lists are of single words whatever the type; of 16 bits there is the query's choice of components."""
+    if compiled.wide_copies == 0:
+        return ["no asynchronous copies but of single words"]
+    if compiled.name == "attend_kernel" and variant.phase == "once":
+        return []
+    limit = MAX_CHOSEN_HALVES if compiled.name == "estimate_kernel" else 0
+    return [f"single elements loaded: {compiled.halves} of 16 bits"] if compiled.halves > limit else []
 
 
 def main() -> int:
@@ -230,7 +309,18 @@ def main() -> int:
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     """One line a compiled kernel."""
-    columns = ("rows", "registers", "stack_bytes", "shared_bytes", "wgmma", "mma", "async_copies", "halves", "words")
+    columns = (
+        "rows",
+        "registers",
+        "stack_bytes",
+        "shared_bytes",
+        "wgmma",
+        "mma",
+        "async_copies",
+        "wide_copies",
+        "halves",
+        "words",
+    )
     print(f"triton {triton.__version__}")
     print(f"{'variant':52} {'kernel':24}", *(f"{column:>12}" for column in columns))
     for row in rows:

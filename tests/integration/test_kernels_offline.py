@@ -24,7 +24,18 @@ def test_every_variant_fits_ampere_and_hopper() -> None:
     assert [(row["variant"], row["faults"]) for row in rows if row["faults"]] == []
     assert done.returncode == 0
     for chip in ("sm_80", "sm_90"):
-        for kernel in ("paged_attention_kernel", "sink_attention_kernel", "merge_splits_kernel"):
+        for kernel in (
+            "paged_attention_kernel",
+            "sink_attention_kernel",
+            "relay_attention_kernel",
+            "find_level_kernel",
+            "merge_splits_kernel",
+            "estimate_kernel",
+            "narrow_kernel",
+            "attend_kernel",
+            "mix_splits_kernel",
+            "append_kernel",
+        ):
             assert any(row["variant"].startswith(chip) and row["name"] == kernel for row in rows)
 
 

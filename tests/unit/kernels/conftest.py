@@ -17,7 +17,11 @@ try:
     import triton.experimental.gluon  # noqa: F401 - the first launch would load it, with the switch off again
 
     import abaci.backend.kernels.common.kernel
-    import abaci.backend.kernels.sink.kernel  # noqa: F401 - what is decorated now is interpreted
+    import abaci.backend.kernels.relay.kernel
+    import abaci.backend.kernels.relay.search.kernel
+    import abaci.backend.kernels.sink.kernel
+    import abaci.backend.kernels.sparq.append_kernel
+    import abaci.backend.kernels.sparq.kernel  # noqa: F401 - what is decorated now is interpreted
 finally:
     # Child processes of other tests compile, or have no use for Triton.
     os.environ.pop("TRITON_INTERPRET")

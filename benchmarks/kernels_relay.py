@@ -1,0 +1,176 @@
+"""What decoding with a shared prefix must read and multiply, counted from the lists of work that a GPU would follow.
+
+    python benchmarks/kernels_relay.py [--json]
+
+Needs no GPU: groups and work are found on the CPU, cut as for an H200. The estimates are rooflines, not measurements:
+the longer of memory at 85 % of MEMORY and matrix products at 60 % of MATRIX, partial results and padded rows included.
+`benchmarks/kernels.py` measures the same cases on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+import torch
+
+from abaci.backend.kernels.common.batch import PagedBatch
+from abaci.backend.kernels.common.launching import Gpu
+from abaci.backend.kernels.common.tiling import MIN_ROWS
+from abaci.backend.kernels.relay.groups import find_groups
+from abaci.backend.kernels.relay.policy import RelayPolicy, token_bytes
+from abaci.backend.kernels.relay.work import choose_cut, cut_work
+
+HEAD_SIZE, PAGE_SIZE, TYPE = 128, 16, torch.bfloat16
+SAMPLES = 8
+"""Requests that share a problem, where there are problems."""
+H200 = Gpu(capability=9, processors=132)
+MEMORY, MATRIX = 4.3e12, 790e12
+"""Bytes a second that a copy reaches, and operations a second that a large bfloat16 product reaches, on an H200."""
+MEMORY_SHARE, MATRIX_SHARE = 0.85, 0.60
+
+
+@dataclass(frozen=True)
+class SharedCase:
+    """One layer's decode step: all requests share the prompt, each eight of them a problem; the rest is their own."""
+
+    model: str
+    q_heads: int
+    kv_heads: int
+    requests: int
+    prompt: int
+    problem: int
+    own: int
+    policy: None = None
+    """No sinks"""
+
+    def __str__(self) -> str:
+        return f"{self.model} relay, {self.requests} × ({self.prompt} + {self.problem} + {self.own})"
+
+    @property
+    def tokens(self) -> int:
+        """Of each request."""
+        return self.prompt + self.problem + self.own
+
+    @property
+    def read_bytes(self) -> int:
+        """Keys and values that must be read, each once."""
+        tokens = self.prompt + -(-self.requests // SAMPLES) * self.problem + self.requests * self.own
+        return tokens * 2 * self.kv_heads * HEAD_SIZE * TYPE.itemsize
+
+    @property
+    def plain_bytes(self) -> int:
+        """Keys and values that are read by who does not know what is shared."""
+        return self.requests * self.tokens * 2 * self.kv_heads * HEAD_SIZE * TYPE.itemsize
+
+
+def shared_cases() -> list[SharedCase]:
+    """Sizes of Llama 3 8B and Qwen2.5 7B; one with problems, and three that are to be left to plain attention."""
+    llama = [(16, 2048, 0, 256), (64, 2048, 0, 256), (64, 2048, 0, 1024), (256, 2048, 0, 256), (256, 2048, 0, 1024)]
+    llama += [(64, 8192, 0, 512), (256, 8192, 0, 512), (64, 32768, 0, 512), (64, 2048, 512, 256)]
+    llama += [(4, 1024, 0, 256), (16, 128, 0, 1024), (2, 2048, 0, 256)]
+    qwen = [(64, 2048, 0, 256), (64, 2048, 0, 1024), (256, 2048, 0, 256), (256, 2048, 0, 1024), (256, 8192, 0, 512)]
+    return [
+        *(SharedCase("Llama-3-8B", 32, 8, *sizes) for sizes in llama),
+        *(SharedCase("Qwen2.5-7B", 28, 4, *sizes) for sizes in qwen),
+    ]
+
+
+def make_shared_batch(case: SharedCase, device: torch.device) -> PagedBatch:
+    """Random tensors, pages in random order; without memory for keys and values on the CPU, which only counts them."""
+    prompt, problem, own = (-(-tokens // PAGE_SIZE) for tokens in (case.prompt, case.problem, case.own))
+    problems = -(-case.requests // SAMPLES)
+    count = prompt + problems * problem + case.requests * own
+    pages = torch.randperm(count, device=device).to(torch.int32)
+    first, second, third = pages.split((prompt, problems * problem, case.requests * own))
+    seconds = second.view(problems, problem).repeat_interleave(SAMPLES, 0)[: case.requests]
+    table = torch.cat((first.expand(case.requests, -1), seconds, third.view(case.requests, own)), 1)
+    if device.type == "cpu":
+        cache = torch.empty(1, dtype=TYPE).expand(count, PAGE_SIZE, 2, case.kv_heads, HEAD_SIZE)
+    else:
+        cache = torch.randn(count, PAGE_SIZE, 2, case.kv_heads, HEAD_SIZE, dtype=TYPE, device=device)
+    q = torch.randn(case.requests, case.q_heads, HEAD_SIZE, dtype=TYPE, device=device)
+    lens = torch.full((case.requests,), case.tokens, dtype=torch.int32, device=device)
+    starts = torch.arange(case.requests + 1, dtype=torch.int32, device=device)
+    return PagedBatch(q, cache[:, :, 0], cache[:, :, 1], table.contiguous(), lens, starts, max_query_len=1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one call; bytes in millions, operations in thousand millions."""
+
+    case: str
+    is_shared: bool
+    """Whether the policy lets it"""
+    plain_mb: float
+    read_mb: float
+    """By the list of work, each tile of keys once however many blocks of queries meet it"""
+    partial_mb: float
+    """Partial results, written and read"""
+    giga_operations: float
+    programs: int
+    idle_programs: int
+    plain_us: float
+    """Plain attention at the same share of memory"""
+    estimate_us: float
+
+
+def estimate(case: SharedCase) -> Estimate:
+    """Count the list of work of one case."""
+    batch = make_shared_batch(case, torch.device("cpu"))
+    policy, cut = RelayPolicy(), choose_cut(batch, H200)
+    plain_us = case.plain_bytes / (MEMORY * MEMORY_SHARE) * 1e6
+    if not policy.can_pay(batch):
+        return Estimate(
+            str(case), False, case.plain_bytes / 1e6, case.plain_bytes / 1e6, 0, 0, 0, 0, plain_us, plain_us
+        )
+    groups = find_groups(batch, policy)
+    work = cut_work(batch, policy, groups, cut)
+    _, queries, request, begin, end, _, is_final = work.items[work.items[:, 1] > 0].long().unbind(1)
+    keys = end - begin
+    # Blocks of a group that meet the same keys find them in the cache, all but the first.
+    met = torch.stack((request, begin, end), 1).unique(dim=0)
+    read = int((met[:, 2] - met[:, 1]).sum()) * token_bytes(batch)
+    partial = int(queries[is_final == 0].sum()) * case.q_heads * (HEAD_SIZE + 1) * 4 * 2
+    rows = torch.where(queries * batch.group <= MIN_ROWS, MIN_ROWS, cut.tiling.block_m)
+    operations = int((rows * keys).sum()) * case.kv_heads * HEAD_SIZE * 4
+    seconds = max((read + partial) / (MEMORY * MEMORY_SHARE), operations / (MATRIX * MATRIX_SHARE))
+    programs = len(keys) * case.kv_heads
+    return Estimate(
+        case=str(case),
+        is_shared=bool(groups.ends.any()),
+        plain_mb=case.plain_bytes / 1e6,
+        read_mb=read / 1e6,
+        partial_mb=partial / 1e6,
+        giga_operations=operations / 1e9,
+        programs=programs,
+        idle_programs=len(work.items) * case.kv_heads - programs,
+        plain_us=plain_us,
+        estimate_us=seconds * 1e6,
+    )
+
+
+def main() -> int:
+    """Print one line a case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    estimates = [estimate(case) for case in shared_cases()]
+    if options.json:
+        print(json.dumps([asdict(found) for found in estimates]))
+        return 0
+    columns = "shared  plain MB   read MB  partial MB    Gop programs  idle  plain us       us"
+    print(f"{'estimates, not measured':48} {columns}")
+    for found in estimates:
+        print(
+            f"{found.case:48} {'yes' if found.is_shared else 'no':>6} {found.plain_mb:9.1f} {found.read_mb:9.1f} "
+            f"{found.partial_mb:11.1f} {found.giga_operations:6.1f} {found.programs:8} {found.idle_programs:5} "
+            f"{found.plain_us:9.1f} {found.estimate_us:8.1f}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
