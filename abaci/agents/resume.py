@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from abaci.agents.options import SolveOptions
 from abaci.agents.solve import Ballot, SolveState
-from abaci.errors import InvalidInput
+from abaci.agents.styles import load_style
+from abaci.errors import InvalidInput, SettingsError
 from abaci.types import (
     ChainStarted,
     Decided,
@@ -77,7 +78,9 @@ def find_standing(solution: Solution, events: Sequence[TraceEvent], model: str) 
         raise InvalidInput(f"{solution.run_id} was begun with the model {first.model}, not with {model}: name that one")
     try:
         options = SolveOptions.model_validate(first.options)
-    except ValidationError as error:
+        if options.style is not None:
+            load_style(options.style)
+    except (ValidationError, SettingsError) as error:
         raise InvalidInput(f"{solution.run_id} cannot be resumed: its options are not of this version") from error
     return Standing(
         run_id=solution.run_id,

@@ -155,24 +155,28 @@ class Solver:
         with self._in_progress(run_id):
             stored = [event async for event in self.services.traces.read(run_id)]
             standing = find_standing(fold_solution(stored), stored, self.services.backend.info.model)
-            if standing is not None:
-                stored.append(await self._claim(standing))
-            for event in stored:
-                yield event
-            if standing is not None:
-                async with aclosing(self._follow(replace(standing, events=tuple(stored)))) as events:
-                    async for event in events:
-                        yield event
+            if standing is None:
+                for event in stored:
+                    yield event
+                return
+            stored.append(await self._claim(standing))
+            async with aclosing(self._follow(replace(standing, events=tuple(stored)))) as events:
+                async for event in events:
+                    yield event
 
     async def _follow(self, standing: Standing) -> AsyncGenerator[TraceEvent, None]:
-        """Perform a run, and give its events as they happen."""
+        """Perform a run, and give its events: those that it has already, then the others as they happen."""
         events: asyncio.Queue[TraceEvent | None] = asyncio.Queue()
+        for event in standing.events:
+            events.put_nowait(event)
         run = _Run(self, standing, events.put_nowait)
         task = asyncio.create_task(run.perform(), name=run.recorder.run_id)
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
-            while (event := await events.get()) is not None:
-                yield event
+            # It begins before anything is given: a run that is left at the first event still records its end.
+            await asyncio.sleep(0)
+            while (found := await events.get()) is not None:
+                yield found
             await task
         finally:
             task.cancel()

@@ -121,13 +121,12 @@ def _read_box(text: str, start: int, closing: dict[int, int]) -> str | None:
 def _read_answer_is(text: str) -> str | None:
     for marker in reversed(list(_ANSWER_IS.finditer(text))):
         line = text[marker.end() : marker.end() + MAX_ANSWER_CHARS].strip(" \t:*").split("\n", 1)[0]
-        for opener, closer in _OPENERS:
-            end = line.find(closer, len(opener)) if line.startswith(opener) else -1
-            if end > 0:
-                return _accept(line[len(opener) : end])
-        if _BOX.search(line):
+        formula = _read_formula(line)
+        if _BOX.search(line if formula is None else formula):
             # It never closes, or is empty: no answer is in these words as they stand.
             continue
+        if formula is not None:
+            return _accept(formula)
         sentence = _SENTENCE_END.search(line)
         found = _accept(line[: sentence.start()] if sentence else line)
         if found:
@@ -135,9 +134,18 @@ def _read_answer_is(text: str) -> str | None:
     return None
 
 
+def _read_formula(line: str) -> str | None:
+    """The formula that `line` begins with, without its delimiters; None where there is none, or it is cut off."""
+    for opener, closer in _OPENERS:
+        end = line.find(closer, len(opener)) if line.startswith(opener) else -1
+        if end > 0:
+            return line[len(opener) : end]
+    return None
+
+
 def _read_open_box(text: str) -> str | None:
     openings = list(_BOX.finditer(text))
-    if not openings:
+    if not openings or openings[-1].end() in match_braces(text):
         return None
     tail = text[openings[-1].end() :].removeprefix("{")
     return _accept(tail.split("\n", 1)[0].split("$", 1)[0])

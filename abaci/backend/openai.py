@@ -122,7 +122,12 @@ class OpenAIBackend:
                 elif request.n > 1 and self._dialect.has_many_samples and is_refusal_of(error, "n"):
                     self._dialect.has_many_samples = False
                     return None, max_tokens
-                elif not self._adapt(error):
+                elif self._adapt(error):
+                    pass
+                elif self._is_schema_suspect(request, error):
+                    # Not every schema has a grammar, and not every server says that this is what it refuses.
+                    request = request.model_copy(update={"json_schema": None})
+                else:
                     raise await self._refusal(error) from error
 
     async def _create(self, body: dict[str, Any]) -> openai.AsyncStream[Any]:
@@ -165,6 +170,11 @@ class OpenAIBackend:
         else:
             return False
         return True
+
+    def _is_schema_suspect(self, request: GenerateRequest, error: openai.APIError) -> bool:
+        """Whether a JSON schema was sent, and may be what `error` is about."""
+        is_sent = request.json_schema is not None and self._dialect.has_json_schema
+        return is_sent and isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
 
     async def _refusal(self, error: openai.APIError) -> BackendError:
         """What to raise for a refusal; an unknown model is answered with the known ones."""

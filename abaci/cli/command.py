@@ -30,7 +30,10 @@ class Command(click.Command):
         except AbaciError as error:
             if ctx.meta.get("abaci.debug"):
                 raise
-            say(f"abaci: {error}")
+            from abaci.cli.terminal import one_line
+
+            # It may repeat what a server or a model said.
+            say(f"abaci: {one_line(str(error))}")
             ctx.exit(EXIT_USAGE if isinstance(error, BAD_INPUT) else EXIT_FAILED)
         except KeyboardInterrupt:
             say("abaci: interrupted")

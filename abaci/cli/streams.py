@@ -17,6 +17,8 @@ def say(line: str) -> None:
 
 def drop_results() -> None:
     """Let standard output lead nowhere from now on, with what is still to be flushed."""
+    if sys.stdout is None:
+        return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from itertools import islice
 from typing import Self
 
-from abaci.errors import TraceStoreError
+from abaci.errors import RunNotFound, TraceStoreError
 from abaci.traces.base import TraceStore
+from abaci.traces.summary import by_run
 from abaci.types import RunSummary, TraceEvent
 
 MAX_LATE_EVENTS = 20_000
@@ -19,8 +20,10 @@ LATE_BATCH_EVENTS = 1024
 class PatientTraceStore:
     """`store`, which every call tries to open where that has failed so far; its errors are passed on.
 
-    Events that it did not take are kept, `MAX_LATE_EVENTS` of them at most, and sent again behind the next ones that
-    it takes: whoever wrote them may have given up, because their run has ended.
+    Events that it did not take are kept, `MAX_LATE_EVENTS` of them at most, and sent again: before a run is read or
+    written to, those of this run, so that nothing takes their place; the others behind the next events that the store
+    takes. Whoever wrote them may have given up, because their run has ended. Where another process has resumed it
+    meanwhile, they are dropped: two continuations would mix.
     """
 
     def __init__(self, store: TraceStore) -> None:
@@ -28,6 +31,8 @@ class PatientTraceStore:
         self._stack: AsyncExitStack | None = None
         self._is_open = False
         self._opening = asyncio.Lock()
+        self._failure: TraceStoreError | None = None
+        """Why it could not be opened the last time."""
         self._late: dict[tuple[str, int], TraceEvent] = {}
 
     @property
@@ -37,23 +42,21 @@ class PatientTraceStore:
 
     async def append(self, events: Sequence[TraceEvent]) -> None:
         """Store `events`; see the contract."""
+        due = self._with_late(events)
         try:
             store = await self._opened()
-            await store.append(events)
+            await store.append(due)
         except BaseException:
-            self._keep(events)
+            self._keep(due)
             raise
-        self._forget(events)
-        if self._late:
-            late = list(islice(self._late.values(), LATE_BATCH_EVENTS))
-            # No concern of this call's: they stay for the next one.
-            with suppress(TraceStoreError):
-                await store.append(late)
-                self._forget(late)
+        self._forget(due)
+        await self._send(list(islice(self._late.values(), LATE_BATCH_EVENTS)))
 
     async def read(self, run_id: str, after: int = -1) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run in order; see the contract."""
-        async with aclosing((await self._opened()).read(run_id, after)) as events:
+        store = await self._opened()
+        await self._send([event for event in self._late.values() if event.run_id == run_id])
+        async with aclosing(store.read(run_id, after)) as events:
             async for event in events:
                 yield event
 
@@ -74,24 +77,65 @@ class PatientTraceStore:
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close it, if it was opened; see the contract."""
-        stack, self._stack, self._is_open = self._stack, None, False
+        async with self._opening:
+            stack, self._stack, self._is_open = self._stack, None, False
         if stack is not None:
             await stack.aclose()
 
+    def _with_late(self, events: Sequence[TraceEvent]) -> list[TraceEvent]:
+        """`events` and the late ones of their runs; of two that claim one place, the first that came, as in a store."""
+        runs = {event.run_id for event in events}
+        due = {place: event for place, event in self._late.items() if event.run_id in runs}
+        for event in events:
+            if event.is_stored:
+                due.setdefault((event.run_id, event.seq), event)
+        return list(due.values())
+
+    async def _send(self, late: Sequence[TraceEvent]) -> None:
+        """Send `late` again. That the store does not take them is no concern of this call's: they stay."""
+        for run in by_run(late).values():
+            with suppress(TraceStoreError):
+                if not await self._is_continued(run):
+                    await self._store.append(run)
+                self._forget(run)
+
+    async def _is_continued(self, late: Sequence[TraceEvent]) -> bool:
+        """Whether the store has others in place of `late`, events of one run: another process has resumed the run."""
+        times = {event.seq: event.at for event in late}
+        try:
+            async with aclosing(self._store.read(late[0].run_id, min(times) - 1)) as events:
+                async for event in events:
+                    if times.get(event.seq, event.at) != event.at:
+                        return True
+        except RunNotFound:
+            pass
+        return False
+
     def _keep(self, events: Sequence[TraceEvent]) -> None:
         for event in events:
-            if event.is_stored and len(self._late) < MAX_LATE_EVENTS:
-                self._late[event.run_id, event.seq] = event
+            if len(self._late) < MAX_LATE_EVENTS:
+                self._late.setdefault((event.run_id, event.seq), event)
 
     def _forget(self, events: Sequence[TraceEvent]) -> None:
         for event in events:
             self._late.pop((event.run_id, event.seq), None)
 
     async def _opened(self) -> TraceStore:
+        known = self._failure
         async with self._opening:
             if self._stack is None:
                 raise TraceStoreError(f"trace store {self.location} is not open: use it within `async with`")
             if not self._is_open:
-                await self._stack.enter_async_context(self._store)
-                self._is_open = True
+                if self._failure is not None and self._failure is not known:
+                    # It was tried while this call waited: each trying for itself, many would wait for very long.
+                    raise TraceStoreError(str(self._failure)) from self._failure
+                await self._open(self._stack)
         return self._store
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(self._store)
+        except TraceStoreError as failure:
+            self._failure = failure
+            raise
+        self._is_open = True

@@ -23,6 +23,7 @@ from abaci.backend.scripted import ScriptedReply
 from abaci.errors import InvalidInput, RunNotFound, TraceStoreError
 from abaci.traces.fold import fold_solution
 from abaci.traces.memory import MemoryTraceStore
+from abaci.traces.patient import PatientTraceStore
 from abaci.types import (
     ChainStarted,
     Decided,
@@ -400,11 +401,66 @@ async def test_a_run_of_another_model_or_version_is_not_resumed(bench: Make, opt
         await b.solver.solve("What?", options(2))
         first = (await b.stored())[0]
     assert isinstance(first.body, RunStarted)
-    for changes, reason in (({"model": "other"}, "with the model other"), ({"options": {"x": 1}}, "of this version")):
+    for changes, reason in (
+        ({"model": "other"}, "with the model other"),
+        ({"options": {"x": 1}}, "of this version"),
+        ({"options": {"style": "baroque"}}, "of this version"),
+    ):
         changed = first.model_copy(update={"body": first.body.model_copy(update=changes)})
         async with bench([], traces=await store_of([changed])) as b:
             with pytest.raises(InvalidInput, match=reason):
                 await b.solver.resume(first.run_id)
+            assert await b.stored() == [changed]
+
+
+async def test_a_resumed_stream_that_is_left_at_once_records_its_end(bench: Make, options: Make) -> None:
+    async with bench(lambda request: chain_text(request, "11")) as b:
+        await b.solver.solve("What?", options(2))
+        events = await b.stored()
+    async with bench(lambda request: chain_text(request, "11"), traces=await store_of(events[:4])) as b:
+        async with aclosing(b.solver.stream_resumed(events[0].run_id)) as stream:
+            assert await anext(stream) == events[0]
+        assert b.is_idle
+        assert (await b.traces.runs())[0].status is RunStatus.CANCELLED
+
+
+class AwayStore(MemoryTraceStore):
+    """A store that is lost once it has taken a run's beginning, until it is brought back."""
+
+    is_back = False
+
+    async def append(self, events: Sequence[TraceEvent]) -> None:
+        if await self.runs() and not self.is_back:
+            raise TraceStoreError("no such server")
+        await super().append(events)
+
+
+async def test_a_run_that_was_cancelled_while_its_store_was_away_goes_on_whole(bench: Make, options: Make) -> None:
+    is_drawing = asyncio.Event()
+
+    def script(request: GenerateRequest) -> Any:
+        if request.sampling.seed == 2 and not inner.is_back:
+            is_drawing.set()
+            return ScriptedReply("Let me think.", latency_s=60.0)
+        return ScriptedReply(chain_text(request, "111"), latency_s=0.0 if inner.is_back else 0.5)
+
+    inner = AwayStore()
+    async with bench(script, traces=PatientTraceStore(inner)) as b:
+        chosen = options(3, aggregator=SelfConsistencyConfig(min_share=0.9))
+        task = asyncio.create_task(b.solver.solve("What?", chosen))
+        async with asyncio.timeout(BOUND_S):
+            await is_drawing.wait()
+        await asyncio.sleep(1.0)
+        task.cancel()
+        await asyncio.wait({task})
+        [summary] = await inner.runs()
+        assert summary.status is RunStatus.RUNNING
+        inner.is_back = True
+        b.backend.requests.clear()
+        solution = await b.solver.resume(summary.run_id)
+        assert [request.sampling.seed for request in b.backend.requests] == [2]
+        assert (solution.status, solution.answer, solution.confidence) == (RunStatus.SOLVED, "1", 1.0)
+        assert fold_solution(await b.stored()) == solution
 
 
 async def test_a_stream_of_a_resumed_run_begins_with_what_was_stored(bench: Make, options: Make) -> None:

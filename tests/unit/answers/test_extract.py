@@ -101,6 +101,12 @@ def test_numbers_of_a_program_are_no_answer() -> None:
     assert extract_answer("Let us compute.\n```python\nx = 5\n```") is None
 
 
+@pytest.mark.parametrize("empty", [r"\boxed{}", r"The answer is $\boxed{}$.", r"It is \boxed{ }"])
+def test_an_empty_box_is_no_answer(empty: str) -> None:
+    assert extract_answer(empty) is None
+    assert find_answer(f"There are 3. {empty}") == ("3", Rule.NUMBER)
+
+
 def test_an_oversized_box_is_no_answer() -> None:
     assert extract_answer(f"\\boxed{{{'x' * (MAX_ANSWER_CHARS + 1)}}}") is None
 

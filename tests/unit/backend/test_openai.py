@@ -254,6 +254,29 @@ async def test_a_json_schema_that_is_refused_is_left_out_from_then_on(
     assert ["response_format" in body for body in openai_server.bodies] == [True, False, False]
 
 
+async def test_a_json_schema_without_a_grammar_costs_no_reply(
+    open_backend: Open, openai_server: FakeOpenAIServer
+) -> None:
+    openai_server.script = [Fault(400, "Failed to initialize samplers: failed to parse grammar")]
+    held = CHAT.model_copy(update={"json_schema": {"type": "object"}})
+    async with open_backend(is_chat=True) as backend:
+        assert text_of(await draw(backend, held))
+        assert text_of(await draw(backend, held))
+    # Another schema may have one.
+    assert ["response_format" in body for body in openai_server.bodies] == [True, False, True]
+
+
+async def test_what_is_refused_without_its_json_schema_too_is_an_error(
+    open_backend: Open, openai_server: FakeOpenAIServer
+) -> None:
+    openai_server.script = [Fault(400, "temperature: too hot")] * 2
+    held = CHAT.model_copy(update={"json_schema": {"type": "object"}})
+    async with open_backend(is_chat=True) as backend:
+        with pytest.raises(BackendRejected, match="too hot"):
+            await draw(backend, held)
+    assert len(openai_server.bodies) == 2
+
+
 async def test_a_limit_beyond_the_context_is_lowered_once(open_backend: Open, openai_server: FakeOpenAIServer) -> None:
     async with open_backend() as backend:
         [end] = ends(await draw(backend, TEXT.model_copy(update={"sampling": Sampling(max_tokens=5000)})))

@@ -124,6 +124,30 @@ def test_an_error_is_one_line_and_an_exit_code(error: AbaciError, code: int) -> 
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", f"abaci: {error}\n")
 
 
+def test_an_error_that_repeats_hostile_text_steers_no_terminal() -> None:
+    @click.command(cls=Command)
+    def fail() -> None:
+        raise BackendUnavailable("the server said \x1b]0;owned\x07no\nabaci: \x1b[2Jsolved")
+
+    assert CliRunner().invoke(fail).stderr == "abaci: the server said no abaci: solved\n"
+
+
+def test_a_full_disk_is_told_also_where_standard_output_is_closed() -> None:
+    script = """
+import errno, click
+from abaci.cli.command import Command
+
+@click.command(cls=Command)
+def fail():
+    raise OSError(errno.ENOSPC, "full")
+
+fail()
+"""
+    shell = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, script]
+    done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "abaci: nothing more can be written: [Errno 28] full\n")
+
+
 def test_debug_shows_the_traceback() -> None:
     @click.command(cls=Command)
     @debug_option

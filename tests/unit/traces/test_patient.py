@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Self
 
@@ -12,7 +13,7 @@ from abaci.traces import patient
 from abaci.traces.memory import MemoryTraceStore
 from abaci.traces.patient import PatientTraceStore
 from abaci.traces.writer import BATCH_EVENTS, TraceWriter
-from abaci.types import Problem, Rationale, RunStarted, StepTaken, TraceEvent
+from abaci.types import Problem, Rationale, RunResumed, RunStarted, StepTaken, TraceEvent
 
 
 class FlakyStore(MemoryTraceStore):
@@ -91,3 +92,100 @@ async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         inner.is_down = False
         await store.append(events_of(3))
     assert [run.run_id for run in await inner.runs()] == [run_id(3), run_id(1)]
+
+
+async def test_a_run_that_ended_during_an_outage_is_whole_when_it_is_read() -> None:
+    inner = FlakyStore()
+    events = events_of(1, steps=5)
+    async with PatientTraceStore(inner) as store:
+        await store.append(events[:2])
+        inner.is_down = True
+        with pytest.raises(TraceStoreError):
+            await store.append(events[2:])
+        assert [event async for event in store.read(run_id(1))] == events[:2]
+        inner.is_down = False
+        assert [event async for event in store.read(run_id(1))] == events
+
+
+async def test_nothing_takes_the_place_of_an_event_that_is_late() -> None:
+    inner = FlakyStore()
+    events = events_of(1, steps=5)
+    async with PatientTraceStore(inner) as store:
+        await store.append(events[:2])
+        inner.is_down = True
+        with pytest.raises(TraceStoreError):
+            await store.append(events[2:])
+        for is_down in (True, False):
+            inner.is_down = is_down
+            other = StepTaken(chain=1, round=0, step=Rationale(text="other"))
+            try:
+                await store.append([events[2].model_copy(update={"body": other})])
+            except TraceStoreError:
+                assert is_down
+    assert await stored(inner, 1) == events
+
+
+async def test_late_events_of_a_run_that_another_process_has_resumed_are_dropped() -> None:
+    inner = FlakyStore()
+    events = events_of(1, steps=9)
+    async with PatientTraceStore(inner) as store:
+        await store.append(events[:3])
+        inner.is_down = True
+        with pytest.raises(TraceStoreError):
+            await store.append(events[2:])
+        inner.is_down = False
+        resumed = TraceEvent(run_id=run_id(1), seq=3, at=2.0, body=RunResumed(worked_s=1.0))
+        await inner.append([resumed])
+        await store.append(events_of(2))
+        assert [event async for event in store.read(run_id(1))] == [*events[:3], resumed]
+    assert await stored(inner, 2) == events_of(2)
+
+
+class StuckStore(MemoryTraceStore):
+    """Opens when it is told to, or fails to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = asyncio.Event()
+        self.is_broken = False
+        self.opened = self.closed = 0
+
+    async def __aenter__(self) -> Self:
+        self.opened += 1
+        await self.may_go_on.wait()
+        if self.is_broken:
+            raise TraceStoreError("cannot be opened")
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.closed += 1
+
+
+async def test_calls_that_wait_for_one_attempt_to_open_fail_with_it() -> None:
+    inner = StuckStore()
+    inner.is_broken = True
+    inner.may_go_on.set()
+    async with PatientTraceStore(inner) as store:
+        inner.may_go_on.clear()
+        calls = [asyncio.ensure_future(store.runs()) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        inner.may_go_on.set()
+        failures = await asyncio.gather(*calls, return_exceptions=True)
+        assert [str(failure) for failure in failures] == ["cannot be opened"] * 5
+        assert inner.opened == 2
+        inner.is_broken = False
+        assert await store.runs() == []
+
+
+async def test_a_store_that_opens_while_all_ends_is_closed() -> None:
+    inner = StuckStore()
+    inner.is_broken = True
+    inner.may_go_on.set()
+    async with PatientTraceStore(inner) as store:
+        inner.is_broken = False
+        inner.may_go_on.clear()
+        listing = asyncio.ensure_future(store.runs())
+        await asyncio.sleep(0.01)
+        asyncio.get_running_loop().call_later(0.05, inner.may_go_on.set)
+    await asyncio.wait({listing})
+    assert (inner.opened, inner.closed) == (2, 1)
