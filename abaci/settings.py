@@ -6,7 +6,9 @@ environment (`ABACI_MODEL`, `ABACI_TRACES__KIND`, `ABACI_TRACES__URL`, …; `__`
 
 from __future__ import annotations
 
+import logging
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +29,8 @@ CONFIG_VARIABLE = "ABACI_CONFIG"
 BUNDLED_MODEL = Path(__file__).parent / "backend" / "nano"
 BUNDLED_KV_CACHE_BYTES = 128 << 20
 """Room for more than 64 chains of the bundled model; vLLM's start clears it, so more would only take time."""
+
+_log = logging.getLogger(__name__)
 
 
 class Settings(BaseSettings):
@@ -66,6 +70,10 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value does not fit; the message names it and where it can be set.
         """
+        named = os.environ.get(CONFIG_VARIABLE)
+        if named and not Path(named).exists():
+            raise SettingsError(f"{CONFIG_VARIABLE} names {named}, which is not there")
+        _warn_of_misspelt()
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})
         except ValidationError as error:
@@ -113,6 +121,17 @@ class Settings(BaseSettings):
                 "--server (ABACI_SERVER) and --model"
             )
         return VllmConfig(model=str(BUNDLED_MODEL), kv_cache_bytes=BUNDLED_KV_CACHE_BYTES)
+
+
+def _warn_of_misspelt() -> None:
+    """Variables that nearly have a setting's name are nobody's: what was meant is said, since nothing would happen."""
+    prefix = str(Settings.model_config["env_prefix"])
+    for name in os.environ:
+        field = name.removeprefix(prefix).split("__")[0].lower()
+        if not name.startswith(prefix) or name == CONFIG_VARIABLE or field in Settings.model_fields:
+            continue
+        for near in get_close_matches(field, Settings.model_fields, n=1, cutoff=0.7):
+            _log.warning("%s is no setting and is ignored: is %s%s meant?", name, prefix, near.upper())
 
 
 def _describe(fault: ErrorDetails) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 MAX_QUESTION_CHARS = 100_000
+NOT_BLANK = r"\S"
 
 RunId = Annotated[str, Field(pattern=r"^run_[0-9a-f]{24}$")]
 
@@ -39,7 +40,7 @@ class Problem(Value):
     `kind`: `answer` has one answer to vote on; `long_form` has none, and what chains agree on is merged to one text.
     """
 
-    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")
+    question: str = Field(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=NOT_BLANK)
     reference: str | None = None
     kind: Literal["answer", "long_form"] = "answer"
 

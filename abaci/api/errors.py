@@ -14,6 +14,7 @@ from starlette.responses import Response
 from abaci import errors
 from abaci.api.schemas import FieldProblem, ProblemDetail
 from abaci.traces.codec import to_json
+from abaci.types import NOT_BLANK
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -98,6 +99,8 @@ def _field_problem(detail: Mapping[str, Any]) -> FieldProblem:
     if detail["type"] == "json_invalid":
         named = [str(location[0])]
         return FieldProblem(field=named[0], message=f"not JSON: {detail.get('ctx', {}).get('error', detail['msg'])}")
+    if detail["type"] == "string_pattern_mismatch" and detail["ctx"]["pattern"] == NOT_BLANK:
+        return FieldProblem(field=".".join(named), message="there is nothing in it but blanks")
     return FieldProblem(field=".".join(named), message=str(detail["msg"]))
 
 

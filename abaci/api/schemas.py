@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from abaci.agents.options import SolveOptions
-from abaci.types import MAX_QUESTION_CHARS, Problem, RunSummary, TraceEvent, Value
+from abaci.types import MAX_QUESTION_CHARS, NOT_BLANK, Problem, RunSummary, TraceEvent, Value
 
 
 class SolveRequest(SolveOptions):
@@ -26,7 +26,7 @@ class SolveRequest(SolveOptions):
     question: str = Field(
         min_length=1,
         max_length=MAX_QUESTION_CHARS,
-        pattern=r"\S",
+        pattern=NOT_BLANK,
         description="The problem, in plain text or LaTeX.",
     )
     stream: bool = Field(default=False, description="Answer with server-sent events as the run goes on.")

@@ -36,7 +36,7 @@ class Interrupted:
 
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("ABACI_CONFIG", str(tmp_path / "absent.toml"))
+    monkeypatch.setenv("ABACI_CONFIG", os.devnull)
     monkeypatch.setenv("ABACI_TRACES__KIND", "sqlite")
     monkeypatch.setenv("ABACI_TRACES__PATH", str(tmp_path / "traces.db"))
 

@@ -15,6 +15,7 @@ from abaci.traces.config import RedisTraceConfig
 
 @pytest.fixture(autouse=True)
 def _own_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
     monkeypatch.setenv("ABACI_CONFIG", str(tmp_path / "config.toml"))
 
 
@@ -102,3 +103,18 @@ def test_a_file_that_is_no_toml_is_an_error_that_names_it(tmp_path: Path) -> Non
     (tmp_path / "config.toml").write_text("model = \n", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"config\.toml"):
         Settings.load()
+
+
+def test_a_configuration_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABACI_CONFIG", "/nowhere/config.toml")
+    with pytest.raises(SettingsError, match=r"ABACI_CONFIG names /nowhere/config\.toml, which is not there"):
+        Settings.load()
+
+
+def test_a_misspelt_variable_is_pointed_out(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("ABACI_MODLE", "some")
+    monkeypatch.setenv("ABACI_WAIVE_DOCKER", "1")
+    Settings.load()
+    assert [record.getMessage() for record in caplog.records] == [
+        "ABACI_MODLE is no setting and is ignored: is ABACI_MODEL meant?"
+    ]

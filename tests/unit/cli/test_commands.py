@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -57,7 +58,7 @@ def test_a_command_that_starts_no_chain_loads_no_graph(arguments: list[str], tmp
 import os
 os.chdir({str(tmp_path)!r})
 os.environ.update(
-    ABACI_CONFIG="absent.toml", ABACI_TRACES__KIND="sqlite", ABACI_TRACES__PATH="traces.db",
+    ABACI_CONFIG=os.devnull, ABACI_TRACES__KIND="sqlite", ABACI_TRACES__PATH="traces.db",
     ABACI_BACKEND__KIND="scripted", ABACI_BACKEND__REPLIES='["42"]',
 )
 from abaci.cli import cli
@@ -182,7 +183,7 @@ def test_an_interruption_exits_with_130() -> None:
     ],
 )
 def test_bad_input_is_refused_at_once(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ABACI_CONFIG", "/nowhere/config.toml")
+    monkeypatch.setenv("ABACI_CONFIG", os.devnull)
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
     assert result.stdout == ""

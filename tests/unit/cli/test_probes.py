@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ SCRIPTED = ScriptedConfig(replies=("a", "b"))
 
 @pytest.fixture(autouse=True)
 def no_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ABACI_CONFIG", "/nowhere/config.toml")
+    monkeypatch.setenv("ABACI_CONFIG", os.devnull)
 
 
 def test_a_configured_model_is_described() -> None:
