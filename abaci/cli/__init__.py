@@ -16,7 +16,7 @@ import click
 
 from abaci import __version__
 from abaci.cli.exits import EXIT_INTERRUPTED
-from abaci.cli.streams import flush
+from abaci.cli.streams import drop_talk_that_is_stuck, flush
 
 COMMANDS = {
     "solve": ("abaci.cli.solve", "Solve one problem and watch the chains at work."),
@@ -75,4 +75,5 @@ def main() -> None:
         if end.code == EXIT_INTERRUPTED or "torch" in sys.modules:
             flush()
             os._exit(end.code if isinstance(end.code, int) else 0 if end.code is None else 1)
+        drop_talk_that_is_stuck()
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 import click
 
@@ -17,10 +18,22 @@ def say(line: str) -> None:
 
 def drop_results() -> None:
     """Let standard output lead nowhere from now on, with what is still to be flushed."""
-    if sys.stdout is None:
-        return
+    if sys.stdout is not None:
+        _lead_nowhere(sys.stdout)
+
+
+def drop_talk_that_is_stuck() -> None:
+    """Let standard error lead nowhere if it takes no more: Python's own flush at the end would fail the process."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _lead_nowhere(sys.stderr)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
