@@ -11,6 +11,8 @@ from abaci.backend.own_thread import OwnThread
 
 if TYPE_CHECKING:
     from abaci.sdk import Solver
+    from abaci.settings import Settings
+    from abaci.traces.base import TraceStore
 
 IMPORT_TIMEOUT_S: Final = 120.0
 """Of a cold disk on a busy machine."""
@@ -30,3 +32,11 @@ async def load_solver() -> type[Solver]:
     gc.freeze()
 
     return Solver
+
+
+async def load_traces(settings: Settings) -> TraceStore:
+    """The trace store of `settings`, to be opened with `async with`."""
+    await load_in_background("abaci.app")
+    from abaci.app import make_traces
+
+    return make_traces(settings.traces)

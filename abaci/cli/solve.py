@@ -94,6 +94,7 @@ def solve(
     settings = Settings.load(model=model, server=server)
     if resume is not None:
         start = _resuming(resume, question, file, chosen)
+        _look_up(resume, settings)
     else:
         start = _solving(read_problem(question, file), choose_options(settings.solve, chosen))
     request = Request(start, settings, is_live_wanted=not no_live)
@@ -187,6 +188,23 @@ def choose_options(defaults: SolveOptions, chosen: Mapping[str, Any]) -> SolveOp
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _look_up(run_id: str, settings: Settings) -> None:
+    """Ask the trace store for the run, before an engine is started for it.
+
+    Raises:
+        RunNotFound: it is not there.
+        TraceStoreError: the store cannot be read.
+    """
+    from abaci.cli.interrupt import run_interruptibly
+    from abaci.cli.loading import load_traces
+
+    async def look() -> None:
+        async with await load_traces(settings) as store, aclosing(store.read(run_id)) as events:
+            await anext(events)
+
+    run_interruptibly(look())
 
 
 def _preload(settings: Settings) -> None:

@@ -12,12 +12,11 @@ from rich.text import Text
 
 from abaci.cli.command import Command, debug_option, json_option, print_json
 from abaci.cli.interrupt import run_interruptibly
-from abaci.cli.loading import load_in_background
+from abaci.cli.loading import load_traces
 from abaci.cli.run_ids import check_run_id
 from abaci.cli.terminal import one_line, results_console
 from abaci.cli.transcript import print_transcript
 from abaci.settings import Settings
-from abaci.traces.base import TraceStore
 from abaci.traces.fold import fold_solution, in_order
 from abaci.types import RunStatus, RunSummary, TraceEvent
 
@@ -59,20 +58,13 @@ def trace(run_id: str | None, limit: int, is_json: bool) -> None:
 
 
 async def _list(settings: Settings, limit: int) -> list[RunSummary]:
-    async with await _open(settings) as store:
+    async with await load_traces(settings) as store:
         return await store.runs(limit)
 
 
 async def _read(settings: Settings, run_id: str) -> list[TraceEvent]:
-    async with await _open(settings) as store:
+    async with await load_traces(settings) as store:
         return [event async for event in store.read(run_id)]
-
-
-async def _open(settings: Settings) -> TraceStore:
-    await load_in_background("abaci.app")
-    from abaci.app import make_traces
-
-    return make_traces(settings.traces)
 
 
 def _show_runs(runs: list[RunSummary], *, is_json: bool) -> None:

@@ -17,6 +17,7 @@ from abaci import __version__
 from abaci.cli import COMMANDS, cli
 from abaci.cli.command import Command, debug_option
 from abaci.cli.reference import render_reference
+from abaci.cli.solve import BUNDLED_MODEL_NOTE
 from abaci.errors import AbaciError, BackendUnavailable, InvalidInput, ModelLoadError, RunNotFound, SandboxUnavailable
 
 REPOSITORY = Path(__file__).parents[3]
@@ -91,6 +92,18 @@ def test_a_resumed_run_takes_no_question_and_no_options(others: tuple[str, ...])
     result = CliRunner().invoke(cli, ["solve", "--resume", "run_" + "0" * 24, *others])
     assert result.exit_code == 2
     assert "as it was begun" in result.stderr
+
+
+def test_a_run_that_is_not_stored_is_told_before_an_engine_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ABACI_TRACES__KIND", "sqlite")
+    monkeypatch.setenv("ABACI_TRACES__PATH", str(tmp_path / "traces.db"))
+    run_id = "run_" + "0" * 24
+    result = CliRunner().invoke(cli, ["solve", "--resume", run_id])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert run_id in result.stderr
+    assert BUNDLED_MODEL_NOTE not in result.stderr
 
 
 def test_what_is_no_run_id_is_not_resumed() -> None:
