@@ -70,9 +70,8 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value does not fit; the message names it and where it can be set.
         """
-        named = os.environ.get(CONFIG_VARIABLE)
-        if named and not Path(named).exists():
-            raise SettingsError(f"{CONFIG_VARIABLE} names {named}, which is not there")
+        if os.environ.get(CONFIG_VARIABLE) and not config_file().exists():
+            raise SettingsError(f"{CONFIG_VARIABLE} names {config_file()}, which is not there")
         _warn_of_misspelt()
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})

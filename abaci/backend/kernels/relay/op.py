@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -86,21 +87,8 @@ def _find_sharing(
 
 
 @_find_sharing.register_fake
-def _(
-    q: torch.Tensor,
-    k_pages: torch.Tensor,
-    v_pages: torch.Tensor,
-    block_table: torch.Tensor,
-    seq_lens: torch.Tensor,
-    query_starts: torch.Tensor,
-    max_query_len: int,
-    levels: int,
-    min_requests: int,
-    min_tokens: int,
-    min_saved_bytes: int,
-) -> list[torch.Tensor]:
-    batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
-    policy = RelayPolicy(levels, min_requests, min_tokens, min_saved_bytes)
+def _(*given: Any) -> list[torch.Tensor]:
+    batch, policy = PagedBatch(*given[:7]), RelayPolicy(*given[7:])
     return listed(*allocate_sharing(batch, policy, cut_of(batch)))
 
 
