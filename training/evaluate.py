@@ -134,13 +134,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=Plan.count)
     parser.add_argument("--votes", type=int, default=Plan.votes)
     parser.add_argument("--vote-count", type=int, default=Plan.vote_count)
-    parser.add_argument("--train", type=Path, default=ROOT / "build" / "training" / "cpu" / "train.jsonl.gz")
+    seen = [ROOT / "build" / "training" / "cpu" / "train.jsonl.gz"]
+    parser.add_argument("--train", type=Path, nargs="+", default=seen, help="the training sets of all its runs")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--is-kept", action="store_true", help="write metrics.json and the model card")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     plan = Plan(chosen.count, chosen.votes, chosen.vote_count)
-    figures = run(chosen.model, chosen.sets, plan, trained_questions(chosen.train))
+    figures = run(chosen.model, chosen.sets, plan, frozenset().union(*map(trained_questions, chosen.train)))
     if chosen.is_kept:
         (chosen.model / "metrics.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         card.write(chosen.model)
