@@ -8,9 +8,10 @@ import json
 import os
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from training import gsm, repair
 from training.execute import run_all
@@ -30,16 +31,25 @@ TEST_SETS = (
 )
 NGRAM = 8
 """A training question that shares this many consecutive words with a test question is dropped."""
+ROOT = Path(__file__).resolve().parents[1]
+NONE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How many rows of each class, before dropping; a later cycle sees new problems from a higher `first_seed`."""
+    """How many rows of each class, before dropping; a later cycle sees new problems from a higher `first_seed`.
+
+    `emphasis` is a file that `training.emphasis` wrote, below the project's root; `gsm_steps` the most steps of a GSM8K
+    problem; `remarks` the share of word problems that begin with a foreign sentence, from GSM8K too.
+    """
 
     families: int = 42000
     first_seed: int = 0
+    emphasis: str = ""
     gsm_originals: bool = True
     gsm_copies: int = 2
+    gsm_steps: int = 7
+    remarks: float = 0.0
     repairs: int = 2500
 
 
@@ -141,12 +151,23 @@ def decorated(question: str, rng: random.Random) -> str:
     return question
 
 
-def generate(kinds: list[Family], count: int, split: Split, *, first_seed: int = 0) -> list[tuple[Row, str | None]]:
-    """`count` unexecuted rows with their independently known answers, families in proportion to their weights."""
-    total = sum(kind.weight for kind in kinds)
+def generate(
+    kinds: list[Family],
+    count: int,
+    split: Split,
+    *,
+    first_seed: int = 0,
+    emphasis: Mapping[str, float] = NONE,
+) -> list[tuple[Row, str | None]]:
+    """`count` unexecuted rows with their independently known answers.
+
+    Families come in proportion to their weights, multiplied by their factors in `emphasis` (1 where it has none).
+    """
+    weights = {kind.name: kind.weight * emphasis.get(kind.name, 1.0) for kind in kinds}
+    total = sum(weights.values())
     result = []
     for kind in kinds:
-        for seed in range(first_seed, first_seed + max(1, round(count * kind.weight / total))):
+        for seed in range(first_seed, first_seed + max(1, round(count * weights[kind.name] / total))):
             filled = draft(kind, seed, split)
             turns = ((filled.program, ""),) if filled.program else ()
             question = filled.question
@@ -215,7 +236,8 @@ def test_ngrams(folder: Path) -> set[str]:
 def build(mix: Mix, seed: int, workers: int) -> tuple[list[Row], dict[str, int]]:
     """The shuffled training rows, and how many of each class there are and were dropped."""
     rng = random.Random(seed)
-    drafts = generate(known(), mix.families, "train", first_seed=mix.first_seed)
+    emphasis = json.loads((ROOT / mix.emphasis).read_text(encoding="utf-8")) if mix.emphasis else NONE
+    drafts = generate(known(), mix.families, "train", first_seed=mix.first_seed, emphasis=emphasis)
     rows = list(executed(drafts, workers))
     counts = {"families": len(rows)}
     rows = list({row.question: row for row in rows}.values())
@@ -226,7 +248,9 @@ def build(mix: Mix, seed: int, workers: int) -> tuple[list[Row], dict[str, int]]
     counts["repairs"] = len(fixed)
     folder = external_data()
     if folder is not None:
-        word_problems = list(executed(((row, None) for row in _gsm_rows(folder, mix, rng)), workers))
+        sources = gsm.read(folder / "gsm8k_train.jsonl.gz")
+        rows = remarked(rows, gsm.remarks(sources), mix.remarks, rng)
+        word_problems = list(executed(((row, None) for row in _gsm_rows(sources, mix, rng)), workers))
         counts["gsm8k_train"] = len(word_problems)
         before = [*rows, *fixed, *word_problems]
         forbidden = test_ngrams(folder)
@@ -239,9 +263,23 @@ def build(mix: Mix, seed: int, workers: int) -> tuple[list[Row], dict[str, int]]
     return rows, counts
 
 
-def _gsm_rows(folder: Path, mix: Mix, rng: random.Random) -> Iterator[Row]:
-    """Originals and copies with new numbers."""
-    for source in gsm.read(folder / "gsm8k_train.jsonl.gz"):
+def remarked(rows: list[Row], remarks: list[str], share: float, rng: random.Random) -> list[Row]:
+    """The rows, a `share` of the word problems with one of the `remarks` in front."""
+
+    def one(row: Row) -> Row:
+        kind = FAMILIES.get(row.family)
+        if kind is None or kind.subject != "word problems" or rng.random() >= share:
+            return row
+        return replace(row, question=f"{rng.choice(remarks)} {row.question}")
+
+    return [one(row) for row in rows]
+
+
+def _gsm_rows(sources: list[gsm.Source], mix: Mix, rng: random.Random) -> Iterator[Row]:
+    """Originals and copies with new numbers, of the problems that are short enough and need nothing unsaid."""
+    for source in sources:
+        if len(source.steps) > mix.gsm_steps or not gsm.is_grounded(source):
+            continue
         if mix.gsm_originals:
             original = gsm.row(source, rng, is_new=False)
             if original is not None:

@@ -16,7 +16,9 @@ NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d])")
 _NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _LITERAL = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _FIXED = re.compile(r"\b(half|twice|double|triple|dozen|third|quarter|week|hour|minute|year|day|month)", re.IGNORECASE)
-_RATIONALES = ["Work through the steps.", "Compute each step.", "Solve it step by step.", "Go step by step."]
+_OPERATIONS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
+_KNOWN = frozenset({0.01, 0.5, 1.0, 2.0, 3.0, 4.0, 7.0, 10.0, 12.0, 24.0, 30.0, 52.0, 60.0, 100.0, 365.0, 1000.0})
+"""Numbers that a program may use though the question does not name them: half, a dozen, minutes of an hour, …"""
 _NAMES = set(words.SHE) | set(words.HE)
 
 
@@ -87,6 +89,35 @@ def program(source: Source) -> tuple[str, set[float]]:
     return "\n".join(lines), literals
 
 
+def plan(source: Source) -> str:
+    """The steps' operations in words: `Multiply, then subtract`."""
+    steps = (dict.fromkeys(_OPERATIONS[sign] for sign in re.findall(r"[+\-*/]", step)) for step in source.steps)
+    text = ", then ".join(" and ".join(step) for step in steps if step)
+    return text[:1].upper() + text[1:] or "Take the number"
+
+
+def is_grounded(source: Source) -> bool:
+    """Whether every number of the program is asked, found before, or generally known."""
+    asked = {float(n.replace(",", "")) for n in NUMBER.findall(source.question)}
+    spelled = {float(n) for n in range(21) if re.search(rf"\b{words.number_word(n)}\b", source.question, re.IGNORECASE)}
+    return program(source)[1] <= asked | spelled | _KNOWN
+
+
+def remarks(sources: list[Source]) -> list[str]:
+    """Sentences without a number or a question, as other people write them."""
+    counting = "|".join([*map(words.number_word, range(21)), r"\d|half|twice|double|triple|dozen|\$|\?"])
+    asking = r"^(how|what|calculate|find|determine)|total|number of|rest of"
+    found = (
+        sentence
+        for source in sources
+        for sentence in re.split(r"(?<=[.!?]) ", source.question)
+        if 15 <= len(sentence) <= 90
+        and sentence.endswith(".")
+        and not re.search(f"{counting}|{asking}", sentence, re.IGNORECASE)
+    )
+    return list(dict.fromkeys(found))
+
+
 def renamed(question: str, rng: random.Random) -> str:
     """The question with its known first names exchanged for others."""
     for name in sorted(set(re.findall(r"\b[A-Z][a-z]+\b", question)) & _NAMES):
@@ -107,7 +138,7 @@ def row(source: Source, rng: random.Random, *, is_new: bool) -> Row | None:
             return None
         question, code = changed
         question = renamed(question, rng)
-    return Row("gsm8k", question, rng.choice(_RATIONALES), ((code, ""),), None)
+    return Row("gsm8k", question, plan(source), ((code, ""),), None)
 
 
 def _renumbered(source: Source, code: str, literals: set[float], rng: random.Random) -> tuple[str, str] | None:

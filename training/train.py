@@ -184,8 +184,9 @@ def main() -> None:
     if chosen.start is not None:
         earlier = facts_of(chosen.start)
         facts["remarks"] = [
-            f"The first {earlier['steps']} steps saw other rows ({earlier['rows']}, SHA-256 `{earlier['sha256']}`); the"
-            " command above sees these from the start."
+            *earlier.get("remarks", []),
+            f"Steps before {earlier['steps']} saw other rows ({earlier['rows']}, SHA-256 `{earlier['sha256']}`); the"
+            " command above sees these from the start.",
         ]
     export(run.model, recipe, folder, chosen.export, facts)
 

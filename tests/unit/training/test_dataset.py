@@ -109,3 +109,15 @@ def test_training_rows_share_no_8_gram_with_a_test_question() -> None:
     rows, counts = dataset.build(dataset.Mix(families=100, gsm_copies=0, repairs=0), 1, 1)
     assert counts["dropped_contaminated"] > 0
     assert not any(ngrams(row.question) & forbidden for row in rows)
+
+
+def test_emphasis_multiplies_a_family() -> None:
+    names = [row.family for row, _ in generate(known(), 2000, "train")]
+    more = [row.family for row, _ in generate(known(), 2000, "train", emphasis={"add_two": 3.0})]
+    assert more.count("add_two") > 2 * names.count("add_two")
+
+
+def test_remarks_come_before_word_problems_only() -> None:
+    story = Row("two_boxes", "Ann has 2 jars. How many is that?", "", (), "2")
+    rows = dataset.remarked([SUM, story], ["It is raining."], 1.0, random.Random(1))
+    assert [row.question for row in rows] == [SUM.question, f"It is raining. {story.question}"]

@@ -64,3 +64,18 @@ def test_percentages_become_fractions(tmp_path: Path) -> None:
 
 def test_names_are_exchanged() -> None:
     assert "Tom" not in gsm.renamed("Tom has 3 jars. Ask Tom.", random.Random(1))
+
+
+def test_plan_names_the_operations(tmp_path: Path) -> None:
+    assert gsm.plan(source(tmp_path)[0]) == "Divide, then multiply"
+
+
+def test_number_from_nowhere_is_not_grounded(tmp_path: Path) -> None:
+    asked = "Tom packs six jars and sells each for $15. How much does he earn?"
+    assert gsm.is_grounded(source(tmp_path, asked, "<<6*15=90>>90\n#### 90")[0])
+    assert not gsm.is_grounded(source(tmp_path, asked, "<<18*5=90>>90\n#### 90")[0])
+
+
+def test_remarks_hold_no_number_and_no_question(tmp_path: Path) -> None:
+    asked = "Tom is saving for a new bike. He sells 6 jars for $15 each. He has two bags. How much does he earn?"
+    assert gsm.remarks(source(tmp_path, asked, "<<6*15=90>>90\n#### 90")) == ["Tom is saving for a new bike."]
