@@ -303,7 +303,7 @@ def load(path: Path) -> list[Row]:
     """Rows written by `save`."""
     rows = []
     for data in read_jsonl(path):
-        turns = tuple((str(a), str(b)) for a, b in data.pop("turns"))  # type: ignore[misc,attr-defined]
+        turns = tuple((str(a), str(b)) for a, b in data.pop("turns"))  # type: ignore[attr-defined]
         notes = tuple(str(note) for note in data.pop("notes"))  # type: ignore[attr-defined]
         rows.append(Row(**data, turns=turns, notes=notes))  # type: ignore[arg-type]
     return rows

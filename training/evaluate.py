@@ -53,7 +53,7 @@ def _external(name: str, row: dict[str, object]) -> Row:
 def problems(name: str, plan: Plan, trained: frozenset[str]) -> list[Row]:
     """The fixed problems of a set, empty where its external file is absent."""
     if name in SPLITS:
-        split: Split = name  # type: ignore[assignment]
+        split: Split = name
         return evenly(dataset.held_out(split, max(plan.count, 600), exclude=trained), plan.count)
     folder = dataset.external_data()
     if folder is None:

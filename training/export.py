@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from training.chat import END, PAD
 from training.model import NanoModel
 from training.recipe import Recipe, read
+from training.tokenizer import id_of
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,7 +26,7 @@ def export(model: NanoModel, recipe: Recipe, tokenizer_folder: Path, target: Pat
     """Write configuration, tokenizer, weights (bf16) and training.json to `target`."""
     target.mkdir(parents=True, exist_ok=True)
     made = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
-    end, pad = made.token_to_id(END), made.token_to_id(PAD)
+    end, pad = id_of(made, END), id_of(made, PAD)
     _write(target / "config.json", recipe.model.to_llama(end, pad))
     _write(target / "generation_config.json", {"eos_token_id": end, "pad_token_id": pad, "do_sample": False})
     _write(target / "training.json", {"recipe": recipe.as_dict(), "data": facts})

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training.chat import END, PAD, STOP
 from training.model import Cache, ModelConfig, NanoModel
+from training.tokenizer import id_of
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def load(folder: Path) -> Loaded:
 def complete(loaded: Loaded, prompts: list[list[int]], decoding: Decoding) -> list[list[int]]:
     """New tokens for each prompt, the stop token included where one was reached."""
     tokenizer, context = loaded.tokenizer, loaded.model.cfg.context
-    stops = torch.tensor([tokenizer.token_to_id(text) for text in decoding.stops])
+    stops = torch.tensor([id_of(tokenizer, text) for text in decoding.stops])
     width = max(map(len, prompts))
     room = min(decoding.max_tokens, context - width)
     if room <= 0:
         return [[] for _ in prompts]
-    ids = torch.full((len(prompts), width), tokenizer.token_to_id(PAD))
+    ids = torch.full((len(prompts), width), id_of(tokenizer, PAD))
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt) :] = torch.tensor(prompt)
     pads = torch.tensor([width - len(prompt) for prompt in prompts])

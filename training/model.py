@@ -125,7 +125,7 @@ def short_causal(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """
     t = q.shape[2]
     later = torch.ones(t, t, dtype=torch.bool, device=q.device).triu(1)
-    scores = (q @ k.transpose(2, 3)) * q.shape[-1] ** -0.5
+    scores: Tensor = (q @ k.transpose(2, 3)) * q.shape[-1] ** -0.5
     return scores.masked_fill(later, float("-inf")).softmax(-1) @ v
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 def orthogonal(g: Tensor, steps: int = 5) -> Tensor:
     """The semi-orthogonal factor of `g` (rows, columns), approximately; bfloat16 is enough for it."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (g.T if g.shape[0] > g.shape[1] else g).bfloat16()
+    x: Tensor = (g.T if g.shape[0] > g.shape[1] else g).bfloat16()
     x = x / (x.norm() + 1e-7)
     for _ in range(steps):
         y = x @ x.T

@@ -10,6 +10,8 @@ from typing import Literal
 from training import templates, words
 
 Split = Literal["train", "numbers", "phrasings", "families"]
+Integer = int
+"""The type, for the class whose method is called `int`."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,15 @@ class Draft:
     def __post_init__(self) -> None:
         self.wording = templates.Wording(self.rng, is_held_out=self.split == "phrasings")
 
-    def int(self, low: int, high: int) -> int:
+    def int(self, low: Integer, high: Integer) -> Integer:
         """An integer, both ends included."""
         return self.rng.randint(low, high)
 
-    def ints(self, count: int, low: int, high: int) -> list[int]:
+    def ints(self, count: Integer, low: Integer, high: Integer) -> list[Integer]:
         """`count` different integers."""
         return self.rng.sample(range(low, high + 1), count)
 
-    def nonzero(self, bound: int) -> int:
+    def nonzero(self, bound: Integer) -> Integer:
         """An integer between -bound and bound, never 0."""
         return self.rng.choice([-1, 1]) * self.rng.randint(1, bound)
 
@@ -65,7 +67,7 @@ class Draft:
         self.values.update(values)
         self.code_values.update(values)
 
-    def count(self, **values: int) -> None:
+    def count(self, **values: Integer) -> None:
         """Name numbers of a story: the text may spell them as words or with a thousands comma."""
         for name, value in values.items():
             self.code_values[name] = value

@@ -69,10 +69,10 @@ def read(path: Path) -> Recipe:
     """The recipe in `path`. Raises `TypeError` for an unknown key."""
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     plan = data.pop("schedule", {})
-    parts = {
-        "model": ModelConfig(**data.pop("model", {})),
-        "mix": Mix(**data.pop("mix", {})),
-        "weights": Weights(**data.pop("weights", {})),
-        "schedule": Schedule(**plan | {"earlier": tuple(tuple(each) for each in plan.get("earlier", ()))}),
-    }
-    return Recipe(**data, **parts)
+    return Recipe(
+        model=ModelConfig(**data.pop("model", {})),
+        mix=Mix(**data.pop("mix", {})),
+        weights=Weights(**data.pop("weights", {})),
+        schedule=Schedule(**plan | {"earlier": tuple(tuple(each) for each in plan.get("earlier", ()))}),
+        **data,
+    )

@@ -43,6 +43,14 @@ def train(texts: Iterable[str], vocab: int) -> Tokenizer:
     return tokenizer
 
 
+def id_of(tokenizer: Tokenizer, token: str) -> int:
+    """The number of one of our own tokens. Raises `KeyError` for a tokenizer that has it not."""
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(f"the tokenizer has no {token!r}")
+    return found
+
+
 def _without_fences(text: str) -> str:
     for fence in FENCES:
         text = text.replace(fence, "")

@@ -134,7 +134,7 @@ def train(recipe: Recipe, folder: Path, data: Prepared, start: Path | None = Non
     if recipe.is_compiled:
         # The loss itself picks its rows by their weights: a graph break.
         run.model.hidden = torch.compile(run.model.hidden, dynamic=True)  # type: ignore[method-assign]
-    pad = data.tokenizer.token_to_id(PAD)
+    pad = tokenizer.id_of(data.tokenizer, PAD)
     plan = recipe.schedule
     source = batches.stream(data.rows, plan.batch_tokens, recipe.seed, run.step)
     saved = shown = time.monotonic()

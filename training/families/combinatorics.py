@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from fractions import Fraction
 
 from training.problem import Draft, family
@@ -264,8 +265,8 @@ def dice(d: Draft) -> None:
     d.code(
         "from fractions import Fraction\nn = sum(1 for a in range(1, 7) for b in range(1, 7) if a + b {op} {s})\nprint(Fraction(n, 36))"
     )
-    test = {"==": lambda t: t == s, ">": lambda t: t > s, "<": lambda t: t < s}[kind]
-    d.answer(Fraction(sum(test(a + b) for a in range(1, 7) for b in range(1, 7)), 36))
+    test = {"==": operator.eq, ">": operator.gt, "<": operator.lt}[kind]
+    d.answer(Fraction(sum(test(a + b, s) for a in range(1, 7) for b in range(1, 7)), 36))
 
 
 @family(S, weight=1.5)

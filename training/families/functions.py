@@ -213,10 +213,10 @@ def complex_product(d: Draft) -> None:
     op = d.rng.choice(["*", "*", "+", "-"])
     s, t = complex(a, b), complex(c, e)
     z = {"*": s * t, "+": s + t, "-": s - t}[op]
-    show = lambda u, v: f"{u} {'+' if v > 0 else '-'} {'' if abs(v) == 1 else abs(v)}i"  # noqa: E731
-    code = lambda u, v: f"({u} {'+' if v > 0 else '-'} {abs(v)}*I)"  # noqa: E731
-    d.let(p=code(a, b), q=code(c, e), op=op)
-    d.show(s=show(a, b), t=show(c, e), o="" if op == "*" else f" {op} ")
+    p, q = (f"({u} {'+' if v > 0 else '-'} {abs(v)}*I)" for u, v in ((a, b), (c, e)))
+    first, second = (f"{u} {'+' if v > 0 else '-'} {'' if abs(v) == 1 else abs(v)}i" for u, v in ((a, b), (c, e)))
+    d.let(p=p, q=q, op=op)
+    d.show(s=first, t=second, o="" if op == "*" else f" {op} ")
     d.ask(
         "<find> ({s}){o}({t})<end>",
         "[Simplify|Expand|~Work through] ({s}){o}({t})<end>",

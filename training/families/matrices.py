@@ -144,8 +144,8 @@ def vectors(d: Draft) -> None:
         a, b = [d.int(-9, 9) for _ in range(3)], [d.int(-9, 9) for _ in range(3)]
     d.let(a=a, b=b)
     style = d.rng.choice(["()", "[]", "<>"])
-    show = lambda v: style[0] + ", ".join(map(str, v)) + style[1]  # noqa: E731
-    d.show(s=show(a), t=show(b))
+    s, t = (style[0] + ", ".join(map(str, vector)) + style[1] for vector in (a, b))
+    d.show(s=s, t=t)
     if goal == "dot":
         d.ask(
             "<find> the [dot|scalar|inner] product of {s} and {t}<end>",

@@ -69,8 +69,8 @@ def tell(d: Draft, facts: list[str], goals: list[Goal], *, aside: float = 0.3) -
     if d.rng.random() < aside:
         clause = _aside(d)
         # Other things come first: between the facts, a later "them" could mean those.
-        last = len(clauses) - 1
-        clauses.insert(0 if "{other}" in clause else d.int(min(1, last), last), clause)
+        end = len(clauses) - 1
+        clauses.insert(0 if "{other}" in clause else d.int(min(1, end), end), clause)
     d.ask(_composed(d, clauses, d.say(goal.ask)))
     d.question = _BARE_ARTICLE.sub(r"\1n", d.question)
     d.think(goal.think)
