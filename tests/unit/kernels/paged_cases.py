@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -57,6 +58,30 @@ def make_batch(case: Case, seed: int = 0) -> PagedBatch:
     q[:rows] = torch.randn(rows, *q.shape[1:], generator=rng).to(case.dtype)
     lens = torch.tensor([tokens for _, tokens in case.requests], dtype=torch.int32)
     return PagedBatch(q, cache[0], cache[1], table, lens, starts, max(queries for queries, _ in case.requests))
+
+
+def vast(size: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    """More memory than there is: what is not touched is not taken."""
+    count = torch.Size(size).numel()
+    memory = mmap.mmap(-1, count * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
+    return torch.frombuffer(memory, dtype=dtype).view(*size)
+
+
+def far_away(batch: PagedBatch) -> PagedBatch:
+    """The batch with its pages, values as keys, at the end of a cache of more than 2^31 elements."""
+    size = (2**31 // batch.k_pages[0].numel() + 2 + batch.block_table.numel(), *batch.k_pages.shape[1:])
+    pages, used = vast(size, batch.q.dtype), batch.block_table[batch.block_table < 2**30].unique()
+    pages[-len(used) :] = batch.k_pages[used.long()]
+    table = size[0] - len(used) + torch.searchsorted(used, batch.block_table)
+    return replace(batch, k_pages=pages, v_pages=pages, block_table=table.int())
+
+
+def strided(batch: PagedBatch) -> PagedBatch:
+    """Heads before tokens, elements before heads, keys and values side by side: nothing is copied to fit."""
+    pages = torch.stack((batch.k_pages, batch.v_pages), -1).permute(3, 2, 0, 1, 4).contiguous().permute(2, 3, 1, 0, 4)
+    q = batch.q.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    table = batch.block_table.T.contiguous().T
+    return replace(batch, q=q, k_pages=pages[..., 0], v_pages=pages[..., 1], block_table=table)
 
 
 def poisoned(batch: PagedBatch) -> Attended:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, make_batch, poisoned
+from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, strided
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Plan
@@ -73,28 +72,15 @@ def test_two_ranges_of_keys_merge_to_the_whole() -> None:
 
 
 def test_strides_of_any_order_are_followed() -> None:
-    """Heads before tokens, elements before heads, keys and values side by side: nothing is copied to fit."""
     batch = make_batch(Case(FP32, 2, 64, 16, [(2, 20), (1, 9)], kv_heads=2))
-    pages = torch.stack((batch.k_pages, batch.v_pages), -1).permute(3, 2, 0, 1, 4).contiguous().permute(2, 3, 1, 0, 4)
-    q = batch.q.permute(2, 1, 0).contiguous().permute(2, 1, 0)
-    strided = replace(
-        batch, q=q, k_pages=pages[..., 0], v_pages=pages[..., 1], block_table=batch.block_table.T.contiguous().T
-    )
-    result = poisoned(strided)
-    launch(strided, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=2))
+    askew = strided(batch)
+    result = poisoned(askew)
+    launch(askew, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=2))
     assert_attends(result, paged_attention_reference(batch, SCALE), batch)
 
 
 def test_pages_past_two_to_the_31_elements_are_found() -> None:
-    size = (2**31 // (16 * 64) + 2, 16, 1, 64)
-    # Memory that is not touched is not taken.
-    memory = mmap.mmap(-1, 2 * torch.Size(size).numel(), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
-    pages = torch.frombuffer(memory, dtype=FP16).view(size)
-    batch = make_batch(Case(FP16, 4, 64, 16, [(1, 16)]))
-    last = size[0] - 1
-    pages[last] = batch.k_pages[batch.block_table[0, 0]]
-    far = replace(batch, k_pages=pages, v_pages=pages, block_table=torch.tensor([[last]], dtype=torch.int32))
-    attend(far, splits=1, tile=16)
+    attend(far_away(make_batch(Case(FP16, 4, 64, 16, [(1, 16)]))), splits=1, tile=16)
 
 
 def test_nobody_to_answer_is_no_launch() -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, make_batch, poisoned
+from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, strided
 from shared_prefixes import EAGER, Shared, make_cut, make_shared, make_sharing
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
@@ -143,27 +142,16 @@ def test_one_sharing_serves_every_layer() -> None:
 
 def test_strides_of_any_order_are_followed() -> None:
     batch = make_shared(Case(FP32, 2, 64, 16, [(2, 50), (1, 49)], kv_heads=2), [Shared(0, [1], 3)])
-    pages = torch.stack((batch.k_pages, batch.v_pages), -1).permute(3, 2, 0, 1, 4).contiguous().permute(2, 3, 1, 0, 4)
-    q = batch.q.permute(2, 1, 0).contiguous().permute(2, 1, 0)
-    table = batch.block_table.T.contiguous().T
-    strided = replace(batch, q=q, k_pages=pages[..., 0], v_pages=pages[..., 1], block_table=table)
-    cut = make_cut(16, 16, 2)
-    result = poisoned(strided)
+    askew, cut = strided(batch), make_cut(16, 16, 2)
+    result = poisoned(askew)
     lse = torch.full((batch.q_heads, batch.tokens), torch.nan).T
-    launch(strided, make_sharing(strided, cut), SCALE, Attended(result.out, lse), cut)
+    launch(askew, make_sharing(askew, cut), SCALE, Attended(result.out, lse), cut)
     assert_attends(Attended(result.out, lse), paged_attention_reference(batch, SCALE), batch)
 
 
 def test_pages_past_two_to_the_31_elements_are_found() -> None:
-    size = (2**31 // (16 * 64) + 2, 16, 1, 64)
-    # Memory that is not touched is not taken.
-    memory = mmap.mmap(-1, 2 * torch.Size(size).numel(), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
-    pages = torch.frombuffer(memory, dtype=FP16).view(size)
-    batch = make_shared(Case(FP16, 4, 64, 16, [(1, 20), (1, 20)]), [Shared(0, [1], 1)])
-    used = batch.block_table[:, :2].unique().long()
-    pages[-len(used) :] = batch.k_pages[used]
-    table = size[0] - len(used) + torch.searchsorted(used, batch.block_table.long())
-    far, cut = replace(batch, k_pages=pages, v_pages=pages, block_table=table.int()), make_cut(16, 16, 1)
+    far = far_away(make_shared(Case(FP16, 4, 64, 16, [(1, 20), (1, 20)]), [Shared(0, [1], 1)]))
+    cut = make_cut(16, 16, 1)
     result = poisoned(far)
     launch(far, make_sharing(far, cut), SCALE, result, cut)
     assert_attends(result, paged_attention_reference(far, SCALE), far)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import LSE_TOLERANCE, TOLERANCES, Case, assert_attends, make_batch, poisoned
+from paged_cases import LSE_TOLERANCE, TOLERANCES, Case, assert_attends, far_away, make_batch, poisoned, strided
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Plan
@@ -157,3 +157,19 @@ def test_angles_of_long_contexts_stay_exact() -> None:
     result = poisoned(batch)
     launch(batch, policy, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=1))
     assert_attends(result, sink_attention_reference(batch, policy, SCALE), batch)
+
+
+def test_strides_of_any_order_are_followed() -> None:
+    """By the turned queries as well, whose pairs are gathered."""
+    batch = make_batch(Case(FP32, 2, 64, 16, [(2, 50), (1, 9)], kv_heads=2))
+    askew, policy = strided(batch), SinkWindow(4, 10, "cache", rotary(32))
+    result = poisoned(askew)
+    launch(askew, policy, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=2))
+    assert_attends(result, sink_attention_reference(batch, policy, SCALE), batch)
+
+
+def test_pages_past_two_to_the_31_elements_are_found() -> None:
+    far, policy = far_away(make_batch(Case(FP16, 4, 64, 16, [(1, 60)]))), SinkWindow(4, 10)
+    result = poisoned(far)
+    launch(far, policy, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=1))
+    assert_attends(result, sink_attention_reference(far, policy, SCALE), far)

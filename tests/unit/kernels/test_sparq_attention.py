@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import PADDING_ROWS, TOLERANCES, Case, make_batch
+from paged_cases import PADDING_ROWS, TOLERANCES, Case, make_batch, strided, vast
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
@@ -161,25 +159,10 @@ def test_strides_of_any_order_are_followed() -> None:
     batch = make_batch(Case(FP32, 2, 64, 16, [(1, 60), (1, 9)], kv_heads=2))
     index = indexed(batch)
     assert index.columns is not None
-    pages = torch.stack((batch.k_pages, batch.v_pages), -1).permute(3, 2, 0, 1, 4).contiguous().permute(2, 3, 1, 0, 4)
-    strided = replace(
-        batch,
-        q=batch.q.permute(2, 1, 0).contiguous().permute(2, 1, 0),
-        k_pages=pages[..., 0],
-        v_pages=pages[..., 1],
-        block_table=batch.block_table.T.contiguous().T,
-    )
     askew = SparqIndex(index.v_sums.mT.contiguous().mT, index.columns.transpose(1, 3).contiguous().transpose(1, 3))
     policy = Sparq(20, 8, 2, 0)
-    out, _ = run(strided, policy, askew, cut(splits=2))
-    assert_gives(strided, out, sparq_attention_reference(batch, policy, SCALE))
-
-
-def far(size: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """More memory than there is: what is not touched is not taken."""
-    count = torch.Size(size).numel()
-    memory = mmap.mmap(-1, count * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000)
-    return torch.frombuffer(memory, dtype=dtype).view(*size)
+    out, _ = run(strided(batch), policy, askew, cut(splits=2))
+    assert_gives(batch, out, sparq_attention_reference(batch, policy, SCALE))
 
 
 def test_pages_past_two_to_the_31_elements_are_found() -> None:
@@ -188,9 +171,9 @@ def test_pages_past_two_to_the_31_elements_are_found() -> None:
     batch = make_batch(Case(FP16, 4, 64, 16, [(1, 16)]))
     written = batch.block_table[0, :1].long()
     table = torch.tensor([[count - 1]], dtype=torch.int32)
-    pages, columns = far((count, 16, 1, 64), FP16), far((count, 1, 64, 16), FP16)
+    pages, columns = vast((count, 16, 1, 64), FP16), vast((count, 1, 64, 16), FP16)
     away = replace(batch, k_pages=pages, v_pages=pages, block_table=table)
-    index = SparqIndex(far((count, 1, 64), FP32), columns)
+    index = SparqIndex(vast((count, 1, 64), FP32), columns)
     rows = batch.v_pages[written].view(16, 1, 64)
     prompt = replace(away, q=torch.zeros(16, 4, 64, dtype=FP16), query_starts=torch.tensor([0, 16], dtype=torch.int32))
     append(replace(prompt, max_query_len=16), rows, rows, index)
