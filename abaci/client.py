@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Self, TypeVar
 
 import httpx
@@ -19,7 +26,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from abaci import errors
 from abaci.agents.options import SolveOptions
-from abaci.types import RunSummary, Solution, TraceEvent
+from abaci.types import Problem, RunSummary, Solution, TraceEvent
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -29,6 +36,7 @@ SILENCE_TIMEOUT_S = 60.0
 """How long a server may send nothing. It sends a comment every 15 s while it works, however long a run takes."""
 
 _JSON = {"Content-Type": "application/json"}
+_STREAMED = b'{"stream": true}'
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
 
 
@@ -44,7 +52,7 @@ class AsyncClient:
         self._url = _checked(base_url)
         self._http = httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUT)
 
-    async def solve(self, question: str, options: SolveOptions | None = None) -> Solution:
+    async def solve(self, problem: Problem | str, options: SolveOptions | None = None) -> Solution:
         """Solve one problem. Options left out, also fields of `budget` and `sampling`, are the server's.
 
         Cancelling the call cancels the run on the server.
@@ -54,20 +62,31 @@ class AsyncClient:
             BackendUnavailable: the server cannot be reached, or broke off.
             AbaciError: any other failure on the server, by its class.
         """
-        async with self.stream(question, options) as events:
+        async with self.stream(problem, options) as events:
             return await events.result()
 
-    @asynccontextmanager
-    async def stream(self, question: str, options: SolveOptions | None = None) -> AsyncIterator[AsyncEvents]:
+    def stream(
+        self, problem: Problem | str, options: SolveOptions | None = None
+    ) -> AbstractAsyncContextManager[AsyncEvents]:
         """The events of a run as they happen; leaving the context early cancels the run. Raises as `solve` does."""
-        async with AsyncExitStack() as stack:
-            with _translated(self._url):
-                request = self._http.stream("POST", "/v1/solve", content=_body(question, options), headers=_JSON)
-                response = await stack.enter_async_context(request)
-                if response.is_error:
-                    await response.aread()
-                    raise error_of(response.status_code, response.text)
-            yield AsyncEvents(EventSource(response), self._url)
+        return self._events("/v1/solve", _body(problem, options))
+
+    async def resume(self, run_id: str) -> Solution:
+        """Go on with a stored run that was killed or cancelled, or that failed before a decision.
+
+        Cancelling the call cancels the run on the server.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunInProgress: it is being worked on.
+            AbaciError: any other failure on the server, by its class.
+        """
+        async with self.stream_resumed(run_id) as events:
+            return await events.result()
+
+    def stream_resumed(self, run_id: str) -> AbstractAsyncContextManager[AsyncEvents]:
+        """The stored events of a run, then those that follow as it goes on. As `resume` and `stream`."""
+        return self._events(f"/v1/runs/{_segment(run_id)}/resume", _STREAMED)
 
     async def run(self, run_id: str) -> Solution:
         """A stored run, as far as it has come.
@@ -89,6 +108,17 @@ class AsyncClient:
         """Close all connections."""
         await self._http.aclose()
 
+    @asynccontextmanager
+    async def _events(self, path: str, body: bytes) -> AsyncIterator[AsyncEvents]:
+        async with AsyncExitStack() as stack:
+            with _translated(self._url):
+                request = self._http.stream("POST", path, content=body, headers=_JSON)
+                response = await stack.enter_async_context(request)
+                if response.is_error:
+                    await response.aread()
+                    raise error_of(response.status_code, response.text)
+            yield AsyncEvents(EventSource(response), self._url)
+
     async def _get(self, path: str, query: Mapping[str, str], kind: type[M]) -> M:
         with _translated(self._url):
             response = await self._http.get(path, params=dict(query))
@@ -102,22 +132,23 @@ class Client:
         self._url = _checked(base_url)
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=_TIMEOUT)
 
-    def solve(self, question: str, options: SolveOptions | None = None) -> Solution:
+    def solve(self, problem: Problem | str, options: SolveOptions | None = None) -> Solution:
         """Solve one problem; see `AsyncClient.solve`."""
-        with self.stream(question, options) as events:
+        with self.stream(problem, options) as events:
             return events.result()
 
-    @contextmanager
-    def stream(self, question: str, options: SolveOptions | None = None) -> Iterator[Events]:
+    def stream(self, problem: Problem | str, options: SolveOptions | None = None) -> AbstractContextManager[Events]:
         """The events of a run as they happen; leaving the context early cancels the run."""
-        with ExitStack() as stack:
-            with _translated(self._url):
-                request = self._http.stream("POST", "/v1/solve", content=_body(question, options), headers=_JSON)
-                response = stack.enter_context(request)
-                if response.is_error:
-                    response.read()
-                    raise error_of(response.status_code, response.text)
-            yield Events(EventSource(response), self._url)
+        return self._events("/v1/solve", _body(problem, options))
+
+    def resume(self, run_id: str) -> Solution:
+        """Go on with a stored run that broke off; see `AsyncClient.resume`."""
+        with self.stream_resumed(run_id) as events:
+            return events.result()
+
+    def stream_resumed(self, run_id: str) -> AbstractContextManager[Events]:
+        """The stored events of a run, then those that follow as it goes on; see `AsyncClient.stream_resumed`."""
+        return self._events(f"/v1/runs/{_segment(run_id)}/resume", _STREAMED)
 
     def run(self, run_id: str) -> Solution:
         """A stored run; see `AsyncClient.run`."""
@@ -134,6 +165,16 @@ class Client:
     def __exit__(self, *exc_info: object) -> None:
         """Close all connections."""
         self._http.close()
+
+    @contextmanager
+    def _events(self, path: str, body: bytes) -> Iterator[Events]:
+        with ExitStack() as stack:
+            with _translated(self._url):
+                response = stack.enter_context(self._http.stream("POST", path, content=body, headers=_JSON))
+                if response.is_error:
+                    response.read()
+                    raise error_of(response.status_code, response.text)
+            yield Events(EventSource(response), self._url)
 
     def _get(self, path: str, query: Mapping[str, str], kind: type[M]) -> M:
         with _translated(self._url):
@@ -216,8 +257,8 @@ def error_of(status: int, body: str) -> errors.AbaciError:
     detail = str(problem.get("detail") or f"the server answered {status}: {body[:200]!r}")
     kind = _CLASSES.get(str(problem.get("type", "")).removeprefix("urn:abaci:"))
     match kind:
-        case errors.RunNotFound:
-            return errors.RunNotFound(str(problem.get("run_id", "")))
+        case errors.RunNotFound | errors.RunInProgress:
+            return kind(str(problem.get("run_id", "")))
         case errors.ContextLengthExceeded:
             return errors.ContextLengthExceeded(_count(problem, "prompt_tokens"), _count(problem, "context_length"))
         case errors.InvalidInput:
@@ -251,14 +292,15 @@ def _field(problem: Mapping[str, JsonValue]) -> str | None:
     return str(problem["field"]) if problem.get("field") else None
 
 
-def _body(question: str, options: SolveOptions | None) -> bytes:
+def _body(problem: Problem | str, options: SolveOptions | None) -> bytes:
     """A request to solve: what the caller set, and nothing else, so that the server's defaults count."""
     chosen = options or SolveOptions()
     payload = chosen.model_dump(mode="json", exclude_unset=True)
     if "aggregator" in chosen.model_fields_set:
         payload["aggregator"] = chosen.aggregator.model_dump(mode="json")
+    asked = {"question": problem} if isinstance(problem, str) else {"question": problem.question, "kind": problem.kind}
     # ASCII, so that any text can be sent: the server says what it does not take.
-    return json.dumps({**payload, "question": question, "stream": True}).encode("ascii")
+    return json.dumps({**payload, **asked, "stream": True}).encode("ascii")
 
 
 def _page(limit: int, before: str | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
     AbaciError
     ├── InvalidInput            the caller's problem, file or option cannot be used; says what to change
+    │   └── RunInProgress       the run that is to be resumed is being worked on
     ├── SettingsError           configuration that contradicts itself or names something absent
     ├── BackendError            tokens could not be made
     │   ├── BackendUnavailable  the server is down, dropped the stream, or kept failing after every retry
@@ -33,6 +34,17 @@ class InvalidInput(AbaciError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class RunInProgress(InvalidInput):
+    """The run is being worked on, so nobody else can go on with it."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"{run_id} is going on, here or in another process: wait for its end, which `abaci trace {run_id}` shows, "
+            "or stop that process; then resume it"
+        )
+        self.run_id = run_id
 
 
 class SettingsError(AbaciError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -26,10 +26,11 @@ from abaci.aggregation.buckets import AnswerEquality, equal_text
 from abaci.aggregation.config import AggregatorConfig
 from abaci.aggregation.judge import Judge
 from abaci.backend.base import Backend
-from abaci.errors import AbaciError, GradingError, InvalidInput, SandboxError
+from abaci.errors import AbaciError, GradingError, InvalidInput, RunInProgress, SandboxError
 from abaci.tools.base import Tool
 from abaci.traces.base import TraceStore
 from abaci.traces.fold import fold_solution
+from abaci.traces.hold import Hold
 from abaci.traces.writer import TraceWriter
 from abaci.types import (
     Decided,
@@ -115,8 +116,8 @@ class Solver:
             SettingsError: the options name a style that does not exist.
         """
         standing = begin(as_problem(problem), options or self._defaults)
-        run = _Run(self, standing)
-        with self._in_progress(standing.run_id):
+        async with self._in_progress(standing.run_id) as hold:
+            run = _Run(self, standing, hold)
             await run.perform()
         return fold_solution(run.recorder.events)
 
@@ -128,10 +129,12 @@ class Solver:
         Closing the generator cancels the run. Raises as `solve` does.
         """
         standing = begin(as_problem(problem), options or self._defaults)
-        with self._in_progress(standing.run_id):
-            async with aclosing(self._follow(standing)) as events:
-                async for event in events:
-                    yield event
+        async with (
+            self._in_progress(standing.run_id) as hold,
+            aclosing(self._follow(standing, hold)) as events,
+        ):
+            async for event in events:
+                yield event
 
     async def resume(self, run_id: str) -> Solution:
         """Go on with a stored run that was killed or cancelled, or that failed before a decision.
@@ -139,12 +142,12 @@ class Solver:
         Chains that had ended are not drawn again, and judges' replies are taken from the trace, which goes on under the
         same id. Samples and tokens count on; the wall time begins anew. Of a run that is over, its solution.
 
-        The run must not be going on in another process: nothing in its trace tells a slow process from a dead one.
+        A process that was killed still counts as working on its run for up to ten seconds: these are waited for.
 
         Raises:
             RunNotFound: the trace store has no such run.
-            InvalidInput: it is going on in this process, or resumed by another at this moment; or it was begun with
-                another model; or events of it are missing.
+            RunInProgress: it is being worked on, here or in another process.
+            InvalidInput: it was begun with another model, or events of it are missing.
             TraceStoreError: the trace store failed.
         """
         async with aclosing(self.stream_resumed(run_id)) as events:
@@ -152,24 +155,24 @@ class Solver:
 
     async def stream_resumed(self, run_id: str) -> AsyncGenerator[TraceEvent, None]:
         """The stored events of a run, then those that follow as it goes on. As `resume` and `stream`."""
-        with self._in_progress(run_id):
+        async with self._in_progress(run_id) as hold:
+            await hold.take()
             stored = [event async for event in self.services.traces.read(run_id)]
             standing = find_standing(fold_solution(stored), stored, self.services.backend.info.model)
             if standing is None:
                 for event in stored:
                     yield event
                 return
-            stored.append(await self._claim(standing))
-            async with aclosing(self._follow(replace(standing, events=tuple(stored)))) as events:
+            async with aclosing(self._follow(standing, hold)) as events:
                 async for event in events:
                     yield event
 
-    async def _follow(self, standing: Standing) -> AsyncGenerator[TraceEvent, None]:
+    async def _follow(self, standing: Standing, hold: Hold) -> AsyncGenerator[TraceEvent, None]:
         """Perform a run, and give its events: those that it has already, then the others as they happen."""
         events: asyncio.Queue[TraceEvent | None] = asyncio.Queue()
         for event in standing.events:
             events.put_nowait(event)
-        run = _Run(self, standing, events.put_nowait)
+        run = _Run(self, standing, hold, events.put_nowait)
         task = asyncio.create_task(run.perform(), name=run.recorder.run_id)
         task.add_done_callback(lambda _: events.put_nowait(None))
         try:
@@ -182,26 +185,14 @@ class Solver:
             task.cancel()
             await asyncio.wait({task})
 
-    async def _claim(self, standing: Standing) -> TraceEvent:
-        """The event with which a run goes on, stored, and the last of its trace: nobody else writes to it.
-
-        Raises:
-            InvalidInput: somebody does.
-        """
-        run_id, seq, traces = standing.run_id, len(standing.events), self.services.traces
-        event = TraceEvent(run_id=run_id, seq=seq, at=time.time(), body=RunResumed(worked_s=standing.worked_s))
-        await traces.append([event])
-        if [found async for found in traces.read(run_id, after=seq - 1)] != [event]:
-            raise _is_going_on(run_id)
-        return event
-
-    @contextmanager
-    def _in_progress(self, run_id: str) -> Iterator[None]:
+    @asynccontextmanager
+    async def _in_progress(self, run_id: str) -> AsyncIterator[Hold]:
         if run_id in self._going_on:
-            raise _is_going_on(run_id)
+            raise RunInProgress(run_id)
         self._going_on.add(run_id)
         try:
-            yield
+            async with Hold(self.services.traces, run_id) as hold:
+                yield hold
         finally:
             self._going_on.remove(run_id)
 
@@ -224,14 +215,14 @@ class Solver:
 class _Run:
     """One run of a solver."""
 
-    def __init__(self, solver: Solver, standing: Standing, *sinks: Callable[[TraceEvent], None]) -> None:
+    def __init__(self, solver: Solver, standing: Standing, hold: Hold, *sinks: Callable[[TraceEvent], None]) -> None:
         self._solver = solver
         self._services = solver.services
         self._standing = standing
         info = self._services.backend.info
         self._model = info.model
         self._style = load_style(standing.options.style or choose_style(info.model, is_chat=info.is_chat))
-        self._writer = TraceWriter(self._services.traces)
+        self._writer = TraceWriter(self._services.traces, hold)
         self.recorder = RunRecorder(standing.run_id, self._writer.put, *sinks, earlier=standing.events)
 
     async def perform(self) -> None:
@@ -239,8 +230,7 @@ class _Run:
         started = time.monotonic() - self._standing.worked_s
         status, error = RunStatus.CANCELLED, None
         async with self._writer:
-            if not self._standing.events:
-                self._emit_start()
+            self._emit_start()
             try:
                 status, error = await self._sample_and_aggregate()
             except AbaciError as failure:
@@ -253,6 +243,9 @@ class _Run:
                 await self._close_trace(finished)
 
     def _emit_start(self) -> None:
+        if self._standing.events:
+            self.recorder.emit(RunResumed(worked_s=self._standing.worked_s))
+            return
         options = self._standing.options.model_dump(mode="json")
         options["style"] = self._style.name
         self.recorder.emit(RunStarted(problem=self._standing.problem, model=self._model, options=options))
@@ -299,10 +292,6 @@ class _Run:
             for warning in self._writer.warnings:
                 self.recorder.emit(WarningRaised(message=warning))
             self.recorder.emit(finished)
-
-
-def _is_going_on(run_id: str) -> InvalidInput:
-    return InvalidInput(f"{run_id} is going on: it can be resumed once it has broken off")
 
 
 class _Comparison:

@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 TABLE: Mapping[type[errors.AbaciError], tuple[int, str]] = {
     errors.AbaciError: (500, "The service failed"),
     errors.InvalidInput: (422, "The request cannot be used"),
+    errors.RunInProgress: (409, "The run is going on"),
     errors.SettingsError: (422, "The options contradict the service's configuration"),
     errors.BackendError: (502, "The model server failed"),
     errors.BackendUnavailable: (503, "The model server is unavailable"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from abaci.agents.options import SolveOptions
 from abaci.api.live import LiveRuns, open_stream, solve_while_connected
-from abaci.api.schemas import EventPage, Health, ProblemDetail, Readiness, RunPage, SolveRequest
+from abaci.api.schemas import EventPage, Health, ProblemDetail, Readiness, ResumeRequest, RunPage, SolveRequest
 from abaci.errors import AbaciError, SettingsError
 from abaci.traces.base import TraceStore
 from abaci.traces.codec import to_json
@@ -21,6 +21,8 @@ from abaci.types import Problem, Solution, TraceEvent, Value
 PROBE_TIMEOUT_S = 3.0
 CLIENT_LEFT = 499
 """Status of a response that nobody reads: the client left first."""
+
+ANSWER_WHOLE = ResumeRequest()
 
 Probe = Callable[[], Awaitable[object]]
 """Raises an `AbaciError` when what it asks does not work."""
@@ -35,6 +37,14 @@ class SolverLike(Protocol):
 
     def stream(self, problem: Problem | str, options: SolveOptions | None = None) -> AsyncGenerator[TraceEvent, None]:
         """The events of a run as they happen; closing the generator cancels the run."""
+        ...
+
+    async def resume(self, run_id: str) -> Solution:
+        """Go on with a stored run that broke off; cancelling the call cancels the run."""
+        ...
+
+    def stream_resumed(self, run_id: str) -> AsyncGenerator[TraceEvent, None]:
+        """The stored events of a run, then those that follow as it goes on; closing the generator cancels the run."""
         ...
 
 
@@ -84,6 +94,11 @@ _SOLVE_RESPONSES: Responses = {
     413: {"description": "The body is too long", **_PROBLEM},
     **_PROBLEMS,
 }
+_RESUME_RESPONSES: Responses = {
+    **_SOLVE_RESPONSES,
+    **_NOT_FOUND,
+    409: {"description": "The run is going on: try again once it has ended", **_PROBLEM},
+}
 
 router = APIRouter()
 
@@ -94,8 +109,7 @@ async def solve(body: SolveRequest, request: Request, service: ServiceOf) -> Res
     options = body.options(service.defaults)
     if body.stream:
         return await open_stream(service.solver.stream(body.problem, options), service.live)
-    solution = await solve_while_connected(request, service.solver.solve(body.problem, options), service.live)
-    return Response(status_code=CLIENT_LEFT) if solution is None else _json(solution)
+    return await _solution(service.solver.solve(body.problem, options), request, service)
 
 
 @router.get("/v1/runs", tags=["runs"], response_model=RunPage, responses=_PROBLEMS)
@@ -110,6 +124,18 @@ async def list_runs(service: ServiceOf, limit: Limit = 50, before: Before = None
 async def get_run(run_id: str, service: ServiceOf) -> Response:
     """The solution of a stored run, as far as it has come."""
     return _json(fold_solution([event async for event in service.store.read(run_id)]))
+
+
+@router.post("/v1/runs/{run_id}/resume", tags=["solve"], response_model=Solution, responses=_RESUME_RESPONSES)
+async def resume_run(run_id: str, request: Request, service: ServiceOf, body: ResumeRequest = ANSWER_WHOLE) -> Response:
+    """Go on with a stored run that was killed or cancelled, or that failed before a decision, as it was begun.
+
+    Chains that had ended are not drawn again, nor are judges asked again that had replied. A stream begins with the
+    events that are stored. Of a run that is over, its solution. A client that closes the connection cancels the run.
+    """
+    if body.stream:
+        return await open_stream(service.solver.stream_resumed(run_id), service.live)
+    return await _solution(service.solver.resume(run_id), request, service)
 
 
 @router.get("/v1/runs/{run_id}/events", tags=["runs"], response_model=EventPage, responses=_NOT_FOUND)
@@ -138,6 +164,11 @@ async def ready(service: ServiceOf, response: Response) -> Readiness:
     is_ready = all(answer == "ok" for answer in answers)
     response.status_code = 200 if is_ready else 503
     return Readiness(status="ready" if is_ready else "not ready", checks=dict(zip(probes, answers, strict=True)))
+
+
+async def _solution(work: Coroutine[None, None, Solution], request: Request, service: Service) -> Response:
+    solution = await solve_while_connected(request, work, service.live)
+    return Response(status_code=CLIENT_LEFT) if solution is None else _json(solution)
 
 
 async def _ask(probe: Probe) -> str:

@@ -10,6 +10,8 @@ from pydantic import ConfigDict, Field, model_validator
 from abaci.agents.options import SolveOptions
 from abaci.types import MAX_QUESTION_CHARS, NOT_BLANK, Problem, RunSummary, TraceEvent, Value
 
+STREAM = Field(default=False, description="Answer with server-sent events as the run goes on.")
+
 
 class SolveRequest(SolveOptions):
     """A question and how to solve it. Options left out are those that the server was started with."""
@@ -29,7 +31,12 @@ class SolveRequest(SolveOptions):
         pattern=NOT_BLANK,
         description="The problem, in plain text or LaTeX.",
     )
-    stream: bool = Field(default=False, description="Answer with server-sent events as the run goes on.")
+    kind: Literal["answer", "long_form"] = Field(
+        default="answer",
+        description="`long_form` asks for a text and not for one answer: what chains agree on, merged by the aggregator"
+        " `atomic`; the others abstain.",
+    )
+    stream: bool = STREAM
 
     @model_validator(mode="before")
     @classmethod
@@ -44,7 +51,7 @@ class SolveRequest(SolveOptions):
     @property
     def problem(self) -> Problem:
         """The problem to solve."""
-        return Problem(question=self.question)
+        return Problem(question=self.question, kind=self.kind)
 
     def options(self, defaults: SolveOptions) -> SolveOptions:
         """`defaults` with what this request sets in their place; of `budget` and `sampling`, field by field."""
@@ -56,6 +63,12 @@ class SolveRequest(SolveOptions):
                 update={key: getattr(part, key) for key in part.model_fields_set}
             )
         return defaults.model_copy(update=chosen)
+
+
+class ResumeRequest(Value):
+    """How to answer; what is solved, and how, is what the run was begun with."""
+
+    stream: bool = STREAM
 
 
 class RunPage(Value):

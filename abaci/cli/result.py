@@ -15,7 +15,10 @@ from abaci.types import RunStatus, Solution
 
 
 def print_solution(console: Console, solution: Solution) -> None:
-    """The answer alone on the first line, then how sure it is, why, and the run's id."""
+    """The answer alone on the first line, then how sure it is, why, and the run's id.
+
+    A long answer, which is its own explanation, is there once, with its lines.
+    """
     width = min(console.width, MAX_WIDTH)
     for line in solution_lines(solution, width):
         console.print(line, width=width, soft_wrap=not console.is_terminal)
@@ -23,14 +26,16 @@ def print_solution(console: Console, solution: Solution) -> None:
 
 def solution_lines(solution: Solution, width: int) -> Iterator[Text]:
     """The lines of `print_solution`."""
-    yield headline(solution)
+    if solution.answer != solution.explanation:
+        yield headline(solution)
     if solution.buckets:
         yield Text(agreement(solution), style="dim")
     if len(solution.buckets) > 1:
         yield Text()
         yield from bucket_lines(solution.buckets, width)
-    for segment in split_fences(solution.explanation):
-        yield Text()
+    for place, segment in enumerate(split_fences(solution.explanation)):
+        if place or solution.answer != solution.explanation:
+            yield Text()
         yield styled(segment)
     yield Text()
     yield Text(f"{solution.run_id} · {spent(solution)}", style="dim")

@@ -52,6 +52,7 @@ class Request:
 @click.command(cls=Command)
 @click.argument("question", required=False)
 @click.option("--file", metavar="F", help="Read the question from a file; - reads standard input.")
+@click.option("--long-form", is_flag=True, help="Ask for a text, merged from what chains agree on (aggregator atomic).")
 @click.option("--resume", metavar="RUN", help="Go on with a stored run that broke off, as it was begun.")
 @model_options
 @click.option("--samples", type=int, metavar="N", help="Chains to sample at most.")
@@ -71,6 +72,7 @@ def solve(
     /,
     question: str | None,
     file: str | None,
+    long_form: bool,
     resume: str | None,
     model: str | None,
     server: str | None,
@@ -81,7 +83,7 @@ def solve(
     """Solve one problem and watch the chains at work.
 
     The answer goes to standard output: alone on the first line, then how many chains agree, the explanation and the
-    run's id. Exit code 0 means that there is an answer.
+    run's id; of a --long-form problem, the text and the run's id. Exit code 0 means that there is an answer.
 
     A run that was interrupted or killed goes on with --resume: chains that had ended are not drawn again, nor are
     judges asked again that had replied.
@@ -89,14 +91,20 @@ def solve(
     \b
     Examples:
       abaci solve "What is the sum of the primes below 100?"
+      abaci solve --long-form "How do the primes thin out?" --samples 16
       abaci solve --resume run_0199c0ffee00a1b2c3d4e5f6
     """
     settings = Settings.load(model=model, server=server)
     if resume is not None:
-        start = _resuming(resume, question, file, chosen)
+        start = _resuming(resume, question, file, {**chosen, "long_form": long_form or None})
         _look_up(resume, settings)
     else:
-        start = _solving(read_problem(question, file), choose_options(settings.solve, chosen))
+        problem = read_problem(question, file)
+        if long_form:
+            problem = problem.model_copy(update={"kind": "long_form"})
+            # Votes make no text.
+            chosen["aggregator"] = chosen["aggregator"] or "atomic"
+        start = _solving(problem, choose_options(settings.solve, chosen))
     request = Request(start, settings, is_live_wanted=not no_live)
     _preload(settings)
     ctx.exit(_run(request, is_json=is_json))

@@ -6,6 +6,7 @@ What every implementation promises:
   One call is one round trip or transaction, and is atomic.
 * **Read is ordered** by `seq` and sees every event whose `append` has returned.
 * **Listing** is newest first and costs the page, not the store.
+* **A claim** to a run is one worker's at a time and lapses by itself. It is advice: `append` and `read` heed none.
 * **Errors** are `TraceStoreError`s, `RunNotFound` for an unknown run. Events with `is_stored` false are ignored.
 * Runs of several processes may share a store.
 """
@@ -45,6 +46,17 @@ class TraceStore(Protocol):
 
     async def runs(self, limit: int = 50, before: str | None = None) -> list[RunSummary]:
         """At most `limit` runs, newest first, older than the run id `before` where given."""
+        ...
+
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        """Make the run `holder`'s for the next `for_s` seconds, also where it is already; 0 lets go of it.
+
+        Returns 0, or the seconds for which another holder's claim still lasts; nothing is then changed. The run need
+        not be in the store. One call is atomic over all processes that share the store.
+
+        Raises:
+            TraceStoreError: the store failed.
+        """
         ...
 
     async def expire(self, older_than_s: float) -> int:

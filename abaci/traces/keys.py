@@ -2,6 +2,7 @@
 
 {p}run:{run_id}:events   hash     seq -> the event's JSON; lives ttl_s after the last event
 {p}run:{run_id}:heads    hash     seq -> the JSON of an event that a summary is made of; lives as long
+{p}run:{run_id}:holder   string   who works on the run; lives until that claim lapses
 {p}runs                  zset     run ids, all of score 0: in the order of the ids, which is that of creation
 {p}started               zset     run ids by the Unix time of their earliest event
 """
@@ -34,3 +35,7 @@ class Keys:
     def heads(self, run_id: str) -> str:
         """Hash of the few events that a run's summary is made of."""
         return f"{self.prefix}run:{run_id}:heads"
+
+    def holder(self, run_id: str) -> str:
+        """Who works on a run."""
+        return f"{self.prefix}run:{run_id}:holder"

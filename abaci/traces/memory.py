@@ -18,6 +18,8 @@ class MemoryTraceStore:
     def __init__(self, config: MemoryTraceConfig | None = None) -> None:
         self._config = config or MemoryTraceConfig()
         self._runs: dict[str, dict[int, TraceEvent]] = {}
+        self._claims: dict[str, tuple[str, float]] = {}
+        """The holder of a run, and the Unix time at which its claim lapses."""
 
     @property
     def location(self) -> str:
@@ -47,6 +49,16 @@ class MemoryTraceStore:
         """The newest runs; see the contract."""
         ids = sorted((run_id for run_id in self._runs if before is None or run_id < before), reverse=True)
         return [self._summary(run_id) for run_id in ids[: max(0, limit)]]
+
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        """Make the run `holder`'s; see the contract."""
+        now = time.time()
+        self._claims = {run: (who, until) for run, (who, until) in self._claims.items() if until > now}
+        who, until = self._claims.get(run_id, (holder, now))
+        if who != holder:
+            return until - now
+        self._claims[run_id] = (holder, now + for_s)
+        return 0.0
 
     async def expire(self, older_than_s: float) -> int:
         """Delete old runs; see the contract."""

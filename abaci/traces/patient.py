@@ -64,6 +64,10 @@ class PatientTraceStore:
         """The newest runs; see the contract."""
         return await (await self._opened()).runs(limit, before)
 
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        """Make the run `holder`'s; see the contract."""
+        return await (await self._opened()).claim(run_id, holder, for_s)
+
     async def expire(self, older_than_s: float) -> int:
         """Delete old runs; see the contract."""
         return await (await self._opened()).expire(older_than_s)

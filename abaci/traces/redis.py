@@ -28,6 +28,12 @@ from abaci.types import RunSummary, TraceEvent
 SOCKET_TIMEOUT_S = 5.0
 """How long a connection attempt, or one command's answer, may take."""
 PAGE_EVENTS = 256
+CLAIM = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return redis.call('PTTL', KEYS[1]) end
+if ARGV[2] == '0' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+return 0"""
+"""A claim for milliseconds, as one step: gives how long another's still lasts, or 0."""
 TRIM_RUNS = 100
 """How many vanished runs a new run removes from the listing: more than one, so the listing cannot outgrow the runs."""
 
@@ -100,6 +106,14 @@ class RedisTraceStore:
                 break
             before = page[-1]
         return found
+
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        """Make the run `holder`'s; see the contract."""
+        with self._translated("claim a run"):
+            left_ms = await self._opened().eval(
+                CLAIM, 1, self._keys.holder(run_id), holder, str(math.ceil(for_s * 1000))
+            )
+        return int(left_ms) / 1000
 
     async def expire(self, older_than_s: float) -> int:
         """Delete old runs; see the contract."""

@@ -50,6 +50,15 @@ _SCHEMA = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+# Not part of the version: files of before get it when they are opened.
+_ADD_CLAIMS = """CREATE TABLE IF NOT EXISTS claims (
+    run_id TEXT PRIMARY KEY NOT NULL,
+    holder TEXT NOT NULL,
+    until REAL NOT NULL
+)"""
+_DROP_LAPSED = "DELETE FROM claims WHERE until <= ?"
+_OTHER_CLAIM = "SELECT until FROM claims WHERE run_id = ? AND holder != ?"
+_CLAIM = "INSERT OR REPLACE INTO claims (run_id, holder, until) VALUES (?, ?, ?)"
 _ADD_RUN = """INSERT INTO runs (run_id, started_at) VALUES (?, ?)
     ON CONFLICT (run_id) DO UPDATE SET started_at = min(started_at, excluded.started_at)"""
 _ADD_EVENT = "INSERT INTO events (run_id, seq, kind, event) VALUES (?, ?, ?, ?) ON CONFLICT (run_id, seq) DO NOTHING"
@@ -105,6 +114,11 @@ class SqliteTraceStore:
         """The newest runs; see the contract."""
         file = self._opened()
         return await self._call("list runs", partial(file.runs, max(0, limit), before))
+
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        """Make the run `holder`'s; see the contract."""
+        file = self._opened()
+        return await self._call("claim a run", partial(file.claim, run_id, holder, for_s))
 
     async def expire(self, older_than_s: float) -> int:
         """Delete old runs; see the contract."""
@@ -193,6 +207,16 @@ class _TraceFile:
         rows = self._connection.execute(_LIST, (before, limit)).fetchall()
         return [RunSummary.model_validate(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
+    def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        now = time.time()
+        with self._transaction() as connection:
+            connection.execute(_DROP_LAPSED, (now,))
+            other = connection.execute(_OTHER_CLAIM, (run_id, holder)).fetchone()
+            if other is not None:
+                return float(other[0]) - now
+            connection.execute(_CLAIM, (run_id, holder, now + for_s))
+        return 0.0
+
     def expire(self, older_than_s: float) -> int:
         with self._transaction() as connection:
             return connection.execute(_DELETE_OLD, (time.time() - older_than_s,)).rowcount
@@ -225,6 +249,7 @@ class _TraceFile:
                 f"trace file {self._path} has schema {version}, but this version of abaci reads {SCHEMA_VERSION}: "
                 "upgrade abaci or choose another path"
             )
+        self._connection.execute(_ADD_CLAIMS)
 
     def _summarize(self, run_id: str) -> None:
         """Bring the run's row up to date with its stored events."""

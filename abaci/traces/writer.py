@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from itertools import islice
 from typing import Self
 
 from abaci.errors import TraceStoreError
 from abaci.traces.base import TraceStore
+from abaci.traces.hold import RENEW_S, Hold
 from abaci.types import TraceEvent
 
 BATCH_EVENTS = 256
 FIRST_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 2.0
+RENEWAL_TIMEOUT_S = 1.0
+TAKEN_OVER = "another process has taken the run over"
 LAST_TRY_S = 0.5
 """What the end of the `async with` allows the store at least, also when a flush has used up all patience before."""
 
@@ -28,6 +32,8 @@ class TraceWriter:
 
     Args:
         store: an open store.
+        hold: the claim to the one run whose events are written. It is renewed, also while there are none; when the run
+            has been taken over, nothing more of it is sent.
         flush_interval_s: how long events gather before they are sent.
         max_pending: how many events may wait. Above it, a run's further events are refused: what is stored of the run
             stays a beginning without holes.
@@ -39,6 +45,7 @@ class TraceWriter:
     def __init__(
         self,
         store: TraceStore,
+        hold: Hold | None = None,
         *,
         flush_interval_s: float = 0.2,
         max_pending: int = 20_000,
@@ -46,6 +53,7 @@ class TraceWriter:
         failing_patience_s: float = 0.4,
     ) -> None:
         self._store = store
+        self._hold = hold
         self._flush_interval_s = flush_interval_s
         self._max_pending = max_pending
         self._patience_s = patience_s
@@ -67,6 +75,8 @@ class TraceWriter:
             return
         if self._is_closed:
             self._refuse(event, "the run had ended")
+        elif self._hold is not None and self._hold.is_lost:
+            self._refuse(event, TAKEN_OVER)
         elif event.run_id in self._refused or len(self._pending) >= self._max_pending:
             self._refuse(event, f"{self._max_pending} events were waiting already")
         else:
@@ -140,7 +150,7 @@ class TraceWriter:
     async def _send_all(self) -> None:
         """Send until the writer is closed and nothing is left, or nothing more is to be hoped for."""
         while True:
-            await self._has_work.wait()
+            await self._wait_for_work()
             if len(self._pending) < BATCH_EVENTS:
                 await self._pause(self._flush_interval_s)
             while self._pending and await self._send_batch():
@@ -151,18 +161,40 @@ class TraceWriter:
             if self._is_closed:
                 return
 
+    async def _wait_for_work(self) -> None:
+        """Wait for events; the claim is renewed meanwhile."""
+        while not self._has_work.is_set():
+            try:
+                async with asyncio.timeout(None if self._hold is None else RENEW_S):
+                    await self._has_work.wait()
+            except TimeoutError:
+                await self._renew()
+
+    async def _renew(self) -> None:
+        """Renew the claim, if it is due; where the run has been taken over, give up what is pending.
+
+        A store that fails is no hindrance: it is tried again when events are sent.
+        """
+        if self._hold is None:
+            return
+        with suppress(TraceStoreError, TimeoutError):
+            async with asyncio.timeout(RENEWAL_TIMEOUT_S):
+                await self._hold.renew()
+        while self._hold.is_lost and self._pending:
+            self._refuse(self._pending.popleft(), TAKEN_OVER)
+
     async def _send_batch(self) -> bool:
         """Send the oldest events until the store takes them; False when whoever waits for that has waited enough."""
-        batch = list(islice(self._pending, BATCH_EVENTS))
         backoff_s = FIRST_BACKOFF_S
         while True:
+            # Nobody else will send the rest when this is closed; a store that keeps what it could not take must see it.
+            most = len(self._pending) if self._is_closed and self._failure else BATCH_EVENTS
             try:
+                await self._renew()
+                batch = list(islice(self._pending, most))
                 await self._store.append(batch)
             except TraceStoreError as error:
                 self._failure = str(error)
-                if self._is_closed:
-                    # Nobody else will send the rest; a store that keeps what it could not take must see it.
-                    batch = list(self._pending)
             else:
                 self._failure = None
                 for _ in batch:

@@ -280,6 +280,42 @@ async def test_old_runs_are_deleted_and_counted(store: TraceStore) -> None:
     assert await store.expire(500) == 0
 
 
+async def test_a_claim_is_one_holders_until_it_lets_go(store: TraceStore) -> None:
+    run_id, other = new_run_id(), new_run_id()
+    assert await store.claim(run_id, "ours", 60) == 0
+    assert 50 < await store.claim(run_id, "theirs", 60) <= 60
+    assert await store.claim(other, "theirs", 60) == 0
+    # The other's attempt has changed nothing; renewing and letting go are the holder's.
+    assert await store.claim(run_id, "ours", 30) == 0
+    assert 20 < await store.claim(run_id, "theirs", 0) <= 30
+    assert await store.claim(run_id, "ours", 0) == 0
+    assert await store.claim(run_id, "theirs", 60) == 0
+    with pytest.raises(RunNotFound):
+        await read(store, run_id)
+
+
+async def test_a_claim_that_is_not_renewed_lapses(store: TraceStore) -> None:
+    run_id = new_run_id()
+    assert await store.claim(run_id, "ours", 0.2) == 0
+    assert 0 < await store.claim(run_id, "theirs", 60) <= 0.2
+    await asyncio.sleep(0.3)
+    assert await store.claim(run_id, "theirs", 60) == 0
+    assert await store.claim(run_id, "ours", 60) > 50
+
+
+async def test_of_many_that_claim_a_run_at_once_one_gets_it(make_store: MakeStore) -> None:
+    run_id = new_run_id()
+    async with make_store() as ours, make_store() as theirs:
+        claims = [
+            store.claim(run_id, f"{place} {number}", 60)
+            for number in range(10)
+            for place, store in enumerate((ours, theirs))
+        ]
+        left = await asyncio.gather(*claims)
+    assert sorted(left)[0] == 0
+    assert all(seconds > 50 for seconds in sorted(left)[1:])
+
+
 async def test_writers_at_the_same_time_do_not_disturb_each_other(store: TraceStore) -> None:
     run_ids = [new_run_id() for _ in range(8)]
 

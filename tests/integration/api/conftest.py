@@ -12,7 +12,7 @@ import pytest
 from abaci.agents.options import SolveOptions
 from abaci.api.app import create_app
 from abaci.api.server import Address, running
-from abaci.errors import BackendUnavailable, ContextLengthExceeded
+from abaci.errors import BackendUnavailable, ContextLengthExceeded, RunInProgress
 from abaci.traces.fold import fold_solution
 from abaci.traces.memory import MemoryTraceStore
 from abaci.types import (
@@ -26,6 +26,7 @@ from abaci.types import (
     Problem,
     Rationale,
     RunFinished,
+    RunResumed,
     RunStarted,
     RunStatus,
     Solution,
@@ -75,6 +76,27 @@ class ObedientSolver:
             await asyncio.sleep(0.02)
             await asyncio.sleep(0.02)
             self.released.set()
+
+    async def resume(self, run_id: str) -> Solution:
+        return fold_solution([event async for event in self.stream_resumed(run_id)])
+
+    async def stream_resumed(self, run_id: str) -> AsyncGenerator[TraceEvent, None]:
+        """Its stored events, then the rest as of a run that had just begun."""
+        stored = [event async for event in self.store.read(run_id)]
+        if any(isinstance(event.body, ChainFinished) for event in stored):
+            raise RunInProgress(run_id)
+        for event in stored:
+            yield event
+        first = stored[0].body
+        assert isinstance(first, RunStarted)
+        later = [
+            RunResumed(worked_s=1.0),
+            *[body async for body in self._bodies(first.problem) if _is_stored(body)][1:],
+        ]
+        for seq, body in enumerate(later, start=len(stored)):
+            event = TraceEvent(run_id=run_id, seq=seq, at=time.time(), body=body)
+            await self.store.append([event])
+            yield event
 
     async def _bodies(self, problem: Problem) -> AsyncIterator[EventBody]:
         if "too long" in problem.question:

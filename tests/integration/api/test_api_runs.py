@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from abaci.api.app import create_app
 from abaci.api.server import Address, running
 from abaci.errors import BackendUnavailable
 from abaci.traces.memory import MemoryTraceStore
-from abaci.types import Solution
+from abaci.types import Problem, RunStarted, Solution, TraceEvent, new_run_id
 
 
 async def solved(http: httpx.AsyncClient, question: str = "1 + 1?") -> Solution:
@@ -22,6 +23,45 @@ async def test_a_stored_run_is_the_solution_that_its_caller_got(http: httpx.Asyn
     solution = await solved(http)
     response = await http.get(f"/v1/runs/{solution.run_id}")
     assert Solution.model_validate_json(response.text) == solution
+
+
+async def broken_off(store: MemoryTraceStore) -> str:
+    """A stored run that got no further than its start."""
+    run_id = new_run_id()
+    body = RunStarted(problem=Problem(question="1 + 1?"), model="tiny")
+    await store.append([TraceEvent(run_id=run_id, seq=0, at=time.time(), body=body)])
+    return run_id
+
+
+@pytest.mark.parametrize("body", [None, {}, {"stream": False}])
+async def test_a_run_that_broke_off_is_resumed(http: httpx.AsyncClient, store: MemoryTraceStore, body: object) -> None:
+    run_id = await broken_off(store)
+    response = await http.post(f"/v1/runs/{run_id}/resume", json=body)
+    solution = Solution.model_validate_json(response.text)
+    assert (response.status_code, solution.run_id, solution.answer) == (200, run_id, "2")
+    assert (await http.get(f"/v1/runs/{run_id}")).text == response.text
+
+
+async def test_a_resumed_stream_begins_with_the_stored_events(http: httpx.AsyncClient, store: MemoryTraceStore) -> None:
+    run_id = await broken_off(store)
+    response = await http.post(f"/v1/runs/{run_id}/resume", json={"stream": True})
+    assert response.headers["content-type"].startswith("text/event-stream")
+    names = [line.removeprefix("event: ") for line in response.text.splitlines() if line.startswith("event: ")]
+    assert (names[:3], names[-1]) == (["run_started", "run_resumed", "chain_started"], "solution")
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+async def test_a_run_that_goes_on_or_is_unknown_is_not_resumed(http: httpx.AsyncClient, is_streamed: bool) -> None:
+    run_id = (await solved(http)).run_id
+    for path, status, name in ((run_id, 409, "RunInProgress"), ("nonsense", 404, "RunNotFound")):
+        response = await http.post(f"/v1/runs/{path}/resume", json={"stream": is_streamed})
+        assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+        assert (response.json()["type"], response.json()["run_id"]) == (f"urn:abaci:{name}", path)
+
+
+async def test_a_resumed_run_takes_no_other_options(http: httpx.AsyncClient, store: MemoryTraceStore) -> None:
+    response = await http.post(f"/v1/runs/{await broken_off(store)}/resume", json={"budget": {"samples": 2}})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (422, "budget")
 
 
 async def test_an_unknown_run_is_not_found(http: httpx.AsyncClient) -> None:

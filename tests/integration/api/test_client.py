@@ -11,8 +11,16 @@ import pytest
 from abaci.agents.options import SolveOptions
 from abaci.aggregation.config import SelfConsistencyConfig
 from abaci.client import AsyncClient, Client
-from abaci.errors import BackendRejected, BackendUnavailable, ContextLengthExceeded, InvalidInput, RunNotFound
-from abaci.types import Budget, Sampling, TraceEvent
+from abaci.errors import (
+    BackendRejected,
+    BackendUnavailable,
+    ContextLengthExceeded,
+    InvalidInput,
+    RunInProgress,
+    RunNotFound,
+)
+from abaci.traces.memory import MemoryTraceStore
+from abaci.types import Budget, Problem, RunStarted, Sampling, TraceEvent, new_run_id
 
 
 async def test_a_problem_is_solved(url: str) -> None:
@@ -63,6 +71,38 @@ async def test_only_the_options_that_are_set_are_sent(url: str, solver) -> None:
         3,
         0.1,
     )
+
+
+async def test_a_run_is_resumed(url: str, store: MemoryTraceStore) -> None:
+    run_ids = [new_run_id(), new_run_id()]
+    body = RunStarted(problem=Problem(question="1 + 1?"), model="tiny")
+    await store.append([TraceEvent(run_id=run_id, seq=0, at=0.0, body=body) for run_id in run_ids])
+    async with AsyncClient(url) as client:
+        solution = await client.resume(run_ids[0])
+        assert (solution.run_id, solution.answer) == (run_ids[0], "2")
+        with pytest.raises(RunInProgress) as caught:
+            await client.resume(run_ids[0])
+        assert caught.value.run_id == run_ids[0]
+        for unknown in (new_run_id(), "../x"):
+            with pytest.raises(RunNotFound):
+                await client.resume(unknown)
+
+    def ask() -> list[str]:
+        with Client(url) as client, client.stream_resumed(run_ids[1]) as events:
+            kinds = [event.body.kind for event in events]
+            with pytest.raises(RunInProgress):
+                client.resume(run_ids[1])
+        return kinds
+
+    assert (await asyncio.to_thread(ask))[:2] == ["run_started", "run_resumed"]
+
+
+async def test_the_kind_of_a_problem_is_sent(url: str, store: MemoryTraceStore) -> None:
+    async with AsyncClient(url) as client:
+        solution = await client.solve(Problem(question="How do primes thin out?", kind="long_form"))
+    stored = [event.body async for event in store.read(solution.run_id)]
+    assert isinstance(stored[0], RunStarted)
+    assert stored[0].problem.kind == "long_form"
 
 
 @pytest.mark.parametrize(

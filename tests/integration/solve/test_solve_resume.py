@@ -20,8 +20,9 @@ from judges import by_content, scores
 from abaci.aggregation.config import AdaptiveConfig, AorConfig, AtomicConfig, GenSelectConfig, SelfConsistencyConfig
 from abaci.backend.base import GenerateRequest
 from abaci.backend.scripted import ScriptedReply
-from abaci.errors import InvalidInput, RunNotFound, TraceStoreError
+from abaci.errors import InvalidInput, RunInProgress, RunNotFound, TraceStoreError
 from abaci.traces.fold import fold_solution
+from abaci.traces.hold import Hold
 from abaci.traces.memory import MemoryTraceStore
 from abaci.traces.patient import PatientTraceStore
 from abaci.types import (
@@ -67,6 +68,14 @@ async def store_of(events: list[TraceEvent]) -> MemoryTraceStore:
     store = MemoryTraceStore()
     await store.append(events)
     return store
+
+
+async def until_stored(store: MemoryTraceStore) -> None:
+    for _ in range(1000):
+        if await store.runs():
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nothing was stored")
 
 
 # --- killed -----------------------------------------------------------------------------------------------------------
@@ -351,40 +360,71 @@ async def test_a_run_in_progress_is_not_resumed(bench: Make, options: Make) -> N
         aclosing(b.solver.stream("What?", options(2))) as events,
     ):
         run_id = (await anext(events)).run_id
-        with pytest.raises(InvalidInput, match="is going on"):
+        with pytest.raises(RunInProgress, match="is going on"):
             await b.solver.resume(run_id)
 
 
-class MeetingStore(MemoryTraceStore):
-    """Takes no claim to a run before both have read what is stored."""
+async def test_a_run_that_another_process_works_on_is_not_resumed(bench: Make, options: Make) -> None:
+    store = MemoryTraceStore()
+    async with (
+        bench(lambda request: ScriptedReply("Hm.", latency_s=60.0), traces=store) as theirs,
+        bench([], traces=store) as ours,
+        aclosing(theirs.solver.stream("What?", options(2))) as events,
+    ):
+        run_id = (await anext(events)).run_id
+        await until_stored(store)
+        began = time.monotonic()
+        with pytest.raises(RunInProgress, match=f"{run_id} is going on, here or in another process"):
+            await ours.solver.resume(run_id)
+        assert time.monotonic() - began < BOUND_S
+        assert not any(isinstance(event.body, RunResumed) for event in await theirs.stored())
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.both = asyncio.Barrier(2)
-        self.claims = 0
 
-    async def append(self, events: Sequence[TraceEvent]) -> None:
-        if isinstance(events[0].body, RunResumed):
-            self.claims += 1
-            await self.both.wait()
-        await super().append(events)
-
-
-async def test_of_two_that_resume_a_run_at_once_one_does(bench: Make, options: Make) -> None:
+async def test_of_two_that_resume_a_run_at_once_one_does_and_both_have_its_end(bench: Make, options: Make) -> None:
     def script(request: GenerateRequest) -> str:
         return chain_text(request, "11")
 
     async with bench(script) as b:
         solution = await b.solver.solve("What?", options(2))
         events = await b.stored()
-    store = MeetingStore()
-    await store.append(events[:3])
+    store = await store_of(events[:3])
     async with bench(script, traces=store) as first, bench(script, traces=store) as second:
-        racing = [b.solver.resume(solution.run_id) for b in (first, second)]
-        found = await asyncio.gather(*racing, return_exceptions=True)
-    assert sorted(type(result).__name__ for result in found) == ["InvalidInput", "Solution"]
-    assert store.claims == 2
+        one, other = await asyncio.gather(*(b.solver.resume(solution.run_id) for b in (first, second)))
+        assert one == other
+        assert len(first.backend.requests) + len(second.backend.requests) == 2
     assert sum(isinstance(event.body, RunResumed) for event in await first.stored()) == 1
+
+
+async def test_a_process_that_slept_through_its_claim_keeps_out_of_the_trace(
+    bench: Make, options: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("abaci.traces.hold.CLAIM_S", 0.0)
+    monkeypatch.setattr("abaci.traces.hold.RENEW_S", 0.05)
+    is_drawing = asyncio.Event()
+
+    def slow(request: GenerateRequest) -> Any:
+        is_drawing.set()
+        return ScriptedReply(chain_text(request, "33"), latency_s=1.0)
+
+    store = MemoryTraceStore()
+    async with (
+        bench(slow, traces=store) as sleeper,
+        bench(lambda request: chain_text(request, "11"), traces=store) as other,
+    ):
+        sleeping = asyncio.create_task(sleeper.solver.solve("What?", options(2)))
+        async with asyncio.timeout(BOUND_S):
+            await is_drawing.wait()
+        await until_stored(store)
+        monkeypatch.setattr("abaci.traces.hold.CLAIM_S", 60.0)
+        hold = Hold(store, (await store.runs())[0].run_id)
+        await hold.take()
+        solution = await sleeping
+        assert (solution.status, solution.answer) == (RunStatus.SOLVED, "3")
+        assert "another process has taken the run over" in solution.warnings[0]
+        await hold.__aexit__()
+        resumed = await other.solver.resume(solution.run_id)
+        assert (resumed.status, resumed.answer) == (RunStatus.SOLVED, "1")
+        assert fold_solution(await other.stored()) == resumed
 
 
 async def test_a_trace_with_a_gap_is_not_resumed(bench: Make, options: Make) -> None:

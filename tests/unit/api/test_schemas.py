@@ -36,6 +36,7 @@ def test_the_interface_description_covers_every_route() -> None:
         "/v1/runs",
         "/v1/runs/{run_id}",
         "/v1/runs/{run_id}/events",
+        "/v1/runs/{run_id}/resume",
         "/health",
         "/ready",
     }

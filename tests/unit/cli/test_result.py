@@ -22,6 +22,15 @@ def test_agreement_explanation_and_run_id_follow(make_events: MakeEvents) -> Non
     assert "run_000000000000000000000000 · 2 chains · 14 tokens · 2 programs · 1.5 s" in text
 
 
+def test_a_long_answer_is_there_once_with_its_lines(make_events: MakeEvents) -> None:
+    text = "There are infinitely many primes.\nThey thin out."
+    solution = fold_solution(make_events(1)).model_copy(update={"answer": text, "explanation": text, "buckets": ()})
+    lines = [line.plain for line in solution_lines(solution, 80)]
+    assert lines[0] == text
+    assert lines[1] == ""
+    assert lines[2].startswith("run_")
+
+
 def test_an_abstention_says_that_there_is_no_answer(make_events: MakeEvents) -> None:
     assert next(solution_lines(fold_solution(make_events(2, answer=None)), 80)).plain == "no answer"
 

@@ -62,6 +62,16 @@ async def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         await open_and_close(path)
 
 
+async def test_a_file_from_before_there_were_claims_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    await open_and_close(path)
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE claims")
+    connection.close()
+    async with SqliteTraceStore(SqliteTraceConfig(path=path)) as store:
+        assert await store.claim("run_1", "ours", 60) == 0
+
+
 async def test_a_folder_that_cannot_be_made_is_an_error_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(TraceStoreError, match=r"file/traces\.db cannot be opened"):

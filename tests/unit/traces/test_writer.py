@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from abaci.errors import TraceStoreError
+from abaci.errors import RunInProgress, TraceStoreError
+from abaci.traces.hold import Hold
 from abaci.traces.memory import MemoryTraceStore
 from abaci.traces.writer import TraceWriter
 from abaci.types import Rationale, StepTaken, TextDelta, TraceEvent
@@ -217,3 +218,75 @@ async def test_put_is_cheap() -> None:
             writer.put(event)
         # 20 µs each is what the run may notice; a loaded machine gets five times that.
         assert time.perf_counter() - began < 1.0
+
+
+# --- the claim to a run -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Claims last for half a second, and are renewed ten times in it."""
+    monkeypatch.setattr("abaci.traces.hold.CLAIM_S", 0.5)
+    for module in ("hold", "writer"):
+        monkeypatch.setattr(f"abaci.traces.{module}.RENEW_S", 0.05)
+
+
+@pytest.mark.usefixtures("quick", "no_tasks_left")
+async def test_a_claim_is_renewed_while_nothing_happens_and_ends_with_the_work() -> None:
+    store = FlakyStore()
+    async with Hold(store, RUN_ID) as hold, TraceWriter(store, hold, flush_interval_s=0.01) as writer:
+        writer.put(step(0))
+        await asyncio.wait_for(store.is_used.wait(), 5)
+        assert await store.claim(RUN_ID, "another", 60) > 0
+        await asyncio.sleep(1.0)
+        assert await store.claim(RUN_ID, "another", 60) > 0
+        with pytest.raises(RunInProgress, match="is going on"):
+            await Hold(store, RUN_ID).take()
+    assert await store.claim(RUN_ID, "another", 60) == 0
+
+
+@pytest.mark.usefixtures("quick", "no_tasks_left")
+async def test_nothing_is_stored_of_a_run_that_another_has_taken_over() -> None:
+    store = FlakyStore()
+    async with Hold(store, RUN_ID) as hold:
+        async with TraceWriter(store, hold, flush_interval_s=0.01) as writer:
+            writer.put(step(0))
+            await asyncio.wait_for(store.is_used.wait(), 5)
+            # As of a process that was stopped for longer than its claim lasts.
+            await store.claim(RUN_ID, hold._holder, 0)
+            await store.claim(RUN_ID, "another", 60)
+            await asyncio.sleep(0.1)
+            writer.put(step(1))
+            await writer.flush()
+            writer.put(step(2))
+        cause = "another process has taken the run over"
+        assert writer.warnings == (f"2 events of run {RUN_ID} are not in the trace store memory: {cause}",)
+    assert await store.seqs() == [0]
+    assert await store.claim(RUN_ID, "another", 60) == 0, "it lets go of no claim of another"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_claim_of_a_dead_process_is_waited_for() -> None:
+    store = MemoryTraceStore()
+    await store.claim(RUN_ID, "dead", 0.3)
+    async with Hold(store, RUN_ID) as hold:
+        began = time.monotonic()
+        await hold.take()
+        assert 0.25 < time.monotonic() - began < 5
+        assert await store.claim(RUN_ID, "another", 60) > 0
+
+
+class Unclaimable(FlakyStore):
+    """Stores events, but no claims."""
+
+    async def claim(self, run_id: str, holder: str, for_s: float) -> float:
+        raise TraceStoreError("no room for claims")
+
+
+@pytest.mark.usefixtures("no_tasks_left")
+async def test_a_claim_that_cannot_be_stored_keeps_no_event_back() -> None:
+    store = Unclaimable()
+    async with Hold(store, RUN_ID) as hold, TraceWriter(store, hold) as writer:
+        writer.put(step(0))
+    assert await store.seqs() == [0]
+    assert writer.warnings == ()
