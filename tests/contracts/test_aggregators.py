@@ -26,7 +26,7 @@ from abaci.aggregation.config import (
 )
 from abaci.app import make_aggregator
 from abaci.backend.scripted import Script, ScriptedReply
-from abaci.errors import BackendRejected
+from abaci.errors import BackendRejected, BackendUnavailable, ContextLengthExceeded
 from abaci.types import Answer, Decided, Problem, Rationale, SampleMore, StopReason, Trajectory
 
 PROBLEM = Problem(question="What?")
@@ -59,6 +59,9 @@ JUDGED: dict[str, AggregatorConfig] = {
     "atomic": AtomicConfig(),
     "aor, then atomic": AtomicConfig(answer=AorConfig()),
     "adaptive genselect": AdaptiveConfig(answer=GenSelectConfig()),
+    "adaptive aor": AdaptiveConfig(rule=SupermajorityRule(), answer=AorConfig()),
+    "adaptive aor, then atomic": AdaptiveConfig(rule=WindowRule(size=2), answer=AtomicConfig(answer=AorConfig())),
+    "adaptive universal": AdaptiveConfig(answer=UniversalConfig()),
 }
 
 CONFIGS = {**EXACT, **ADAPTIVE, **JUDGED}
@@ -121,6 +124,22 @@ async def test_doubling_every_chain_changes_no_answer(aggregator: Aggregator, vo
     assert (once.answer, once.explanation) == (twice.answer, twice.explanation)
     assert once.confidence == pytest.approx(twice.confidence)
     assert [bucket.answer for bucket in once.buckets] == [bucket.answer for bucket in twice.buckets]
+
+
+@given(votes=VOTES, remaining=st.integers(1, 30))
+@per_example
+async def test_doubling_every_chain_undoes_no_decision_and_changes_no_wish_for_more_but_to_one(
+    aggregator: Aggregator, votes: Votes, remaining: int
+) -> None:
+    once = await decide(aggregator, chains(votes), remaining)
+    twice = await decide(aggregator, chains([*votes, *votes], len(votes)), remaining)
+    # Twice the evidence may be enough where one was not; what was decided stays so, whatever the budget allows.
+    if isinstance(once, Decided):
+        assert isinstance(twice, Decided)
+        assert (once.answer, once.explanation) == (twice.answer, twice.explanation)
+        assert once.confidence == pytest.approx(twice.confidence)
+    elif isinstance(twice, SampleMore):
+        assert [bucket.answer for bucket in once.buckets] == [bucket.answer for bucket in twice.buckets]
 
 
 @given(votes=VOTES)
@@ -190,8 +209,12 @@ async def test_once_settled_no_remaining_chain_can_change_the_answer(name: str, 
             '{"scores": {"1": 10}}', '{"scores": {"1": "10", "2": true}}', '{"scores": {"1": NaN, "2": 1e999}}',
             '{"scores": [1, 2]}', '{"scores": null}', '{"scores": {"1": 11, "2": -1}}', '{"choice": 0}',
             '{"choice": 99}', '{"choice": "two"}', '{"choice": true}', '{"choice": 1.5}', "{" * 5000, "[" * 5000,
+            '{"a":' * 3000, '{"choice": ' + "9" * 9000 + "}", '{"choice": "\\ud800"}', "\ud800", "\x00", "\\boxed{",
+            '{"scores": {"1": {"scores": {"1": 9}}}}', '{"choice": [1]}', '{"choice": "١"}', "\\boxed{zzz}",
         ]),
         st.just(ScriptedReply(error=BackendRejected("no"))),
+        st.just(ScriptedReply(error=BackendUnavailable("down"))),
+        st.just(ScriptedReply(error=ContextLengthExceeded(9000, 512))),
         st.just(ScriptedReply(text='{"choice": 1}', drop_after_chars=3)),
     ),
 )  # fmt: skip

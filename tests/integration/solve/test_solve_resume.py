@@ -17,7 +17,17 @@ import killed_run
 import pytest
 from judges import by_content, scores
 
-from abaci.aggregation.config import AdaptiveConfig, AorConfig, AtomicConfig, GenSelectConfig, SelfConsistencyConfig
+from abaci.aggregation.config import (
+    AdaptiveConfig,
+    AorConfig,
+    AtomicConfig,
+    BetaRule,
+    GenSelectConfig,
+    SelfConsistencyConfig,
+    SupermajorityRule,
+    UniversalConfig,
+    WindowRule,
+)
 from abaci.backend.base import GenerateRequest
 from abaci.backend.scripted import ScriptedReply
 from abaci.errors import InvalidInput, RunInProgress, RunNotFound, TraceStoreError
@@ -150,8 +160,24 @@ async def test_judges_that_answered_before_a_kill_are_not_asked_again(bench: Mak
         ("1123", 4, GenSelectConfig(window=2)),
         ("2212", 4, AtomicConfig(answer=AorConfig(first_samples=2, step=2))),
         ("11123", 5, SelfConsistencyConfig(min_share=0.9)),
+        ("12212", 5, AdaptiveConfig(rule=SupermajorityRule(), answer=AorConfig(first_samples=2, step=2))),
+        ("1212122", 7, AdaptiveConfig(answer=AorConfig())),
+        ("12121", 5, AdaptiveConfig(rule=WindowRule(size=2), answer=AtomicConfig(answer=AorConfig()))),
+        ("1213", 4, AdaptiveConfig(rule=SupermajorityRule(), answer=GenSelectConfig(window=2))),
+        ("12122", 5, AdaptiveConfig(rule=BetaRule(step=2), answer=UniversalConfig())),
     ],
-    ids=["aor", "aor in rounds", "genselect", "atomic over aor", "vote"],
+    ids=[
+        "aor",
+        "aor in rounds",
+        "genselect",
+        "atomic over aor",
+        "vote",
+        "supermajority over aor",
+        "beta over aor",
+        "windows over atomic over aor",
+        "supermajority over genselect",
+        "beta over universal",
+    ],
 )
 async def test_wherever_a_run_breaks_off_it_comes_to_the_same_end(
     bench: Make, options: Make, answers: str, samples: int, config: Any

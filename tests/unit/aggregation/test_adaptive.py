@@ -91,3 +91,22 @@ async def test_a_wrapped_aggregator_that_wants_more_is_not_asked_about_the_budge
 
     wrapped = Adaptive(AdaptiveConfig(), Curious(SelfConsistencyConfig()))
     assert isinstance(await decide(wrapped, chains(*"1111"), remaining=30), Decided)
+
+
+async def test_a_decision_that_is_under_way_is_not_thrown_away_for_more_chains() -> None:
+    class Deliberate(SelfConsistency):
+        """Takes two phases."""
+
+        async def decide(self, problem: Any, trajectories: Any, progress: Progress) -> Any:
+            if not progress.notes:
+                return Deliberating(phase="score_locally", notes={"phase": "score_locally"})
+            return await super().decide(problem, trajectories, progress)
+
+    wrapped = Adaptive(AdaptiveConfig(), Deliberate(SelfConsistencyConfig()))
+    first = await decide(wrapped, chains(*"12"), remaining=0)
+    assert isinstance(first, Deliberating)
+    # The run broke off there, and goes on with a clock that begins anew: there is time for more chains again.
+    progress = Progress(finished=2, started=2, remaining=6, notes=first.notes)
+    decision = await wrapped.decide(Problem(question="?"), chains(*"12"), progress)
+    assert isinstance(decision, Decided)
+    assert decision.reason.endswith("stopped at 2: the decision was under way")
