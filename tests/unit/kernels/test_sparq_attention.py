@@ -38,7 +38,8 @@ def indexed(batch: PagedBatch) -> SparqIndex:
 
 
 def cut(chunk: int = 64, tile: int = 32, splits: int = 1, max_candidates: int = 16384) -> SparqPlan:
-    return SparqPlan(chunk, tile, Tiling(16, 16, warps=4, stages=1), splits, max_candidates)
+    estimate, attend = (Tiling(16, size, warps=4, stages=1) for size in (tile, 16))
+    return SparqPlan(chunk, estimate, attend, splits, max_candidates)
 
 
 def run(batch: PagedBatch, policy: Sparq, index: SparqIndex, plan: SparqPlan) -> tuple[torch.Tensor, Scratch]:

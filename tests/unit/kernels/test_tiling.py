@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from paged_cases import Case, make_batch
 
 from abaci.backend.kernels.common.launching import Gpu, plan
-from abaci.backend.kernels.common.tiling import Tiling, choose_splits, choose_tiling, count_blocks, lighten
+from abaci.backend.kernels.common.tables.choose import choose_tiling, table_of
+from abaci.backend.kernels.common.tables.row import Kernel
+from abaci.backend.kernels.common.tiling import Tiling, choose_splits, count_blocks
 
 DECODE = Tiling(16, 64, warps=4, stages=3)
 
@@ -51,7 +53,7 @@ def test_the_launch_covers_the_last_requests_blocks() -> None:
 @pytest.mark.parametrize("capability", [8, 9])
 @pytest.mark.parametrize("rows", [1, 16, 17, 64, 65, 5000])
 def test_blocks_hold_the_rows_of_small_requests(rows: int, capability: int) -> None:
-    tiling = choose_tiling(rows, 128, torch.bfloat16, capability)
+    tiling = choose_tiling("dense", rows, 128, torch.bfloat16, capability)
     assert tiling.block_m >= min(rows, 64)
 
 
@@ -64,11 +66,35 @@ def test_a_window_limits_the_splits_not_the_tables_capacity() -> None:
 
 @pytest.mark.parametrize("head_size", [128, 256])
 @pytest.mark.parametrize("capability", [8, 9])
-def test_a_lightened_prefill_leaves_each_thread_half(head_size: int, capability: int) -> None:
-    tiling = choose_tiling(5000, head_size, torch.bfloat16, capability)
-    lightened = lighten(tiling)
-    assert 2 * lightened.block_m * tiling.warps == tiling.block_m * lightened.warps
+def test_prefill_by_turned_queries_leaves_each_thread_half(head_size: int, capability: int) -> None:
+    """Of its registers: it computes on its queries first."""
+    tiling = choose_tiling("dense", 5000, head_size, torch.bfloat16, capability)
+    turned = choose_tiling("turned", 5000, head_size, torch.bfloat16, capability)
+    assert 2 * turned.block_m * tiling.warps == tiling.block_m * turned.warps
 
 
-def test_decode_is_not_lightened() -> None:
-    assert lighten(DECODE) == DECODE
+@pytest.mark.parametrize("capability", [8, 9, 12])
+@pytest.mark.parametrize("kernel", ["dense", "turned", "relay", "estimate"])
+def test_every_size_has_a_tiling(kernel: Kernel, capability: int) -> None:
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        for head_size in (1, 64, 80, 96, 128, 129, 256):
+            for rows in (1, 8, 16, 17, 64, 1 << 20):
+                tiling = choose_tiling(kernel, rows, head_size, dtype, capability)
+                assert tiling.block_m % 16 == tiling.tile % 16 == 0
+
+
+def test_a_head_that_no_row_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"no tiling for dense with 4 rows, heads of 257 and torch\.float16"):
+        choose_tiling("dense", 4, 257, torch.float16, capability=9)
+
+
+@pytest.mark.parametrize("capability", [8, 9])
+def test_no_row_of_a_table_is_hidden_by_those_before_it(capability: int) -> None:
+    rows = table_of(capability).rows
+    types = {16: torch.float16, 32: torch.float32}
+    found = [choose_tiling(row.kernel, row.rows, row.head_size, types[row.bits], capability) for row in rows]
+    assert found == [row.tiling for row in rows]
+
+
+def test_tables_say_where_they_come_from() -> None:
+    assert all("measured" in table_of(capability).origin for capability in (8, 9))

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
-from abaci.backend.kernels.common.tiling import Tiling, block_size, choose_splits, choose_tiling, count_blocks, lighten
+from abaci.backend.kernels.common.tables.choose import choose_tiling
+from abaci.backend.kernels.common.tables.row import Kernel
+from abaci.backend.kernels.common.tiling import Tiling, block_size, choose_splits, count_blocks
 
 LOG2_E = 1.4426950408889634
 """Kernels compute powers of 2: scores are scaled by this as well."""
@@ -44,9 +46,8 @@ def plan(batch: PagedBatch, gpu: Gpu, max_keys: int | None = None, turns_queries
     `turns_queries` says that the kernel computes on the queries before it attends.
     The cut depends on shapes alone, never on lengths: one captured graph serves them all.
     """
-    tiling = choose_tiling(batch.max_query_len * batch.group, batch.head_size, batch.q.dtype, gpu.capability)
-    if turns_queries:
-        tiling = lighten(tiling)
+    kernel: Kernel = "turned" if turns_queries else "dense"
+    tiling = choose_tiling(kernel, batch.max_query_len * batch.group, batch.head_size, batch.q.dtype, gpu.capability)
     blocks, _ = count_blocks(batch, tiling.block_m)
     capacity = batch.block_table.shape[1] * batch.page_size
     keys = capacity if max_keys is None else min(max_keys, capacity)
@@ -75,7 +76,12 @@ def strides(batch: PagedBatch, parts: Attended) -> tuple[int, ...]:
     )
 
 
-def constants(batch: PagedBatch, cut: Plan, is_one_block: bool) -> dict[str, int | bool]:
+def compiler_options(tiling: Tiling) -> dict[str, int | None]:
+    """What Triton is told beside the kernel's own constants."""
+    return {"num_warps": tiling.warps, "num_stages": tiling.stages, "maxnreg": tiling.registers}
+
+
+def constants(batch: PagedBatch, cut: Plan, is_one_block: bool) -> dict[str, int | bool | None]:
     """What every kernel is compiled for."""
     return {
         "G": batch.group,
@@ -86,8 +92,7 @@ def constants(batch: PagedBatch, cut: Plan, is_one_block: bool) -> dict[str, int
         "TILE": cut.tiling.tile,
         "SPLITS": cut.splits,
         "ONE_BLOCK": is_one_block,
-        "num_warps": cut.tiling.warps,
-        "num_stages": cut.tiling.stages,
+        **compiler_options(cut.tiling),
     }
 
 

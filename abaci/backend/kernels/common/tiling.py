@@ -1,10 +1,8 @@
-"""How an attention launch is cut: rows and keys of a tile, warps, pipeline stages, splits of the keys. Pure rules."""
+"""How an attention launch is cut: what a tiling is, and splits of the keys. `tables` holds the tilings."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import torch
+from dataclasses import dataclass
 
 from abaci.backend.kernels.common.batch import PagedBatch
 
@@ -25,37 +23,9 @@ class Tiling:
     """Keys a program loads at once"""
     warps: int
     stages: int
-    """Tiles in flight"""
-
-
-def choose_tiling(rows: int, head_size: int, dtype: torch.dtype, capability: int) -> Tiling:
-    """The tiles for requests of at most `rows` rows on a GPU of compute capability 8 (Ampere, Ada) or 9 up (Hopper).
-
-    Decode (few rows) reads memory and hardly computes: few rows, several loads in flight. Prefill computes: more rows,
-    which take registers and shared memory, so fewer keys at once where heads or types are wide. Ampere multiplies from
-    registers, of which larger tiles than these would need more than there are.
-    """
-    wide = head_size > 128
-    if dtype == torch.float32:
-        return Tiling(MIN_ROWS, 16, warps=4, stages=2)
-    if rows <= MIN_ROWS:
-        return Tiling(MIN_ROWS, 32 if wide else 64, warps=4, stages=3)
-    if wide:
-        return Tiling(min(64, block_size(rows)), 32, warps=8, stages=2)
-    if capability < 9:
-        return Tiling(min(64, block_size(rows)), 64 if head_size <= 64 else 32, warps=4, stages=3)
-    if rows <= 64:
-        return Tiling(block_size(rows), 64, warps=4, stages=3)
-    return Tiling(128, 64, warps=8, stages=3)
-
-
-def lighten(tiling: Tiling) -> Tiling:
-    """Half the numbers for each thread: for prefill that computes on its queries first, and needs registers for it."""
-    if tiling.block_m <= 2 * MIN_ROWS:
-        return tiling
-    if tiling.warps < 8:
-        return replace(tiling, warps=8)
-    return replace(tiling, block_m=tiling.block_m // 2)
+    """Of the loop over tiles; a tile is loaded two of them before it is used, as its pages are loaded first"""
+    registers: int | None = None
+    """Most that a thread may have; None leaves it to the assembler"""
 
 
 def choose_splits(programs: int, max_keys: int, tiling: Tiling, processors: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch, allocate, shape
-from abaci.backend.kernels.common.launching import LOG2_E, Gpu, gpu_of, operands, strides, tensors
+from abaci.backend.kernels.common.launching import LOG2_E, Gpu, compiler_options, gpu_of, operands, strides, tensors
 from abaci.backend.kernels.common.op import paged_attention
 from abaci.backend.kernels.common.tiling import MIN_ROWS, block_size
 from abaci.backend.kernels.relay.groups import Groups, find_groups
@@ -193,6 +193,5 @@ def launch(batch: PagedBatch, sharing: Sharing, scale: float, result: Attended, 
         TILE=cut.tiling.tile,
         KINDS=kinds,
         MIN_ROWS=MIN_ROWS,
-        num_warps=cut.tiling.warps,
-        num_stages=cut.tiling.stages,
+        **compiler_options(cut.tiling),
     )

@@ -12,7 +12,8 @@ import torch
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
-from abaci.backend.kernels.common.tiling import MIN_ROWS, PROGRAMS_PER_PROCESSOR, Tiling, choose_tiling
+from abaci.backend.kernels.common.tables.choose import choose_tiling
+from abaci.backend.kernels.common.tiling import MIN_ROWS, PROGRAMS_PER_PROCESSOR, Tiling
 from abaci.backend.kernels.relay.groups import Groups
 from abaci.backend.kernels.relay.policy import RelayPolicy
 
@@ -56,8 +57,7 @@ class Work:
 
 def choose_cut(batch: PagedBatch, gpu: Gpu) -> Cut:
     """The cut for this batch: some programs for each of the GPU's processors, whatever the lengths are."""
-    # Ampere's tiles on Hopper too: with wider ones a kernel of two kinds of tiles runs out of registers.
-    tiling = choose_tiling(WIDE_ROWS, batch.head_size, batch.q.dtype, capability=8)
+    tiling = choose_tiling("relay", WIDE_ROWS, batch.head_size, batch.q.dtype, gpu.capability)
     return Cut(tiling, -(-gpu.processors * PROGRAMS_PER_PROCESSOR // batch.kv_heads))
 
 

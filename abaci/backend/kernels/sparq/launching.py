@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
-from abaci.backend.kernels.common.launching import LOG2_E, Gpu, allocate_parts, tensors
-from abaci.backend.kernels.common.tiling import Tiling, block_size, choose_splits, choose_tiling
+from abaci.backend.kernels.common.launching import LOG2_E, Gpu, allocate_parts, compiler_options, tensors
+from abaci.backend.kernels.common.tables.choose import choose_tiling
+from abaci.backend.kernels.common.tiling import Tiling, block_size, choose_splits
 from abaci.backend.kernels.sparq.policy import MAX_KEYS, Sparq, SparqIndex
 
 MIN_CHUNK, MAX_CHUNK = 1024, 4096
@@ -16,12 +17,8 @@ CHUNKS_PER_PROCESSOR = 8
 """Chunks wanted for each streaming multiprocessor, so that all finish at about the same time."""
 MAX_CANDIDATES = 2 * MAX_KEYS
 """Candidates among which one program chooses: its registers hold their scores."""
-ESTIMATE_WARPS = 8
-ESTIMATE_REGISTERS, WIDE_ESTIMATE_REGISTERS = 80, 128
-"""For each thread, so that three programs fit a processor, or two of heads wider than 128 elements. Left alone, the
-assembler aims at more programs and spills."""
-ESTIMATE_STAGES, ATTEND_STAGES = 7, 7
-"""So that three tiles are on their way, or two: a tile's pages are loaded stages before it, its list before them."""
+ATTEND_STAGES = 7
+"""So that two tiles are on their way: a tile's pages are loaded two stages before it, its list two before them."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,8 @@ class SparqPlan:
 
     chunk: int
     """Tokens whose scores one program estimates"""
-    tile: int
-    """Of them, those it loads at once"""
+    estimate: Tiling
+    """Of the estimate, which loads a tile of them at once"""
     tiling: Tiling
     """Of the exact attention"""
     splits: int
@@ -44,13 +41,13 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     """The cut for this batch: by shapes alone, never by lengths."""
     capacity = batch.block_table.shape[1] * batch.page_size
     pairs = batch.requests * batch.kv_heads
-    tiling = choose_tiling(batch.group, batch.head_size, batch.q.dtype, gpu.capability)
+    head = (batch.head_size, batch.q.dtype, gpu.capability)
+    tiling = choose_tiling("dense", batch.group, *head)
     # Half as many programs as processors will do: few tokens are chosen, each split chooses them anew, and to mix what
     # splits find is a launch of its own.
     splits = choose_splits(pairs, min(policy.whole_tokens, capacity), tiling, gpu.processors // 4)
     chunk = choose_chunk(pairs, capacity, policy.keys, gpu.processors)
-    wide = 64 if batch.q.dtype == torch.float32 else 128
-    cut = SparqPlan(chunk, wide if policy.components <= 64 else wide // 2, tiling, splits)
+    cut = SparqPlan(chunk, choose_tiling("estimate", policy.components, *head), tiling, splits)
     block = Stages.of(batch, policy, cut).block
     # As many threads as keep the candidates' scores in registers; four warps do for the small tiles of float32.
     warps = 16 if block > 8192 else 8 if block > 4096 or batch.q.dtype != torch.float32 else 4
@@ -193,12 +190,10 @@ class SparqLaunch:
             *batch.block_table.stride(),
             **constants,
             BLOCK_R=block_size(min(self.policy.components, batch.head_size)),
-            TILE=self.cut.tile,
-            RUN=contiguous_run(columns, self.cut.tile),
+            TILE=self.cut.estimate.tile,
+            RUN=contiguous_run(columns, self.cut.estimate.tile),
             LISTED=stages.counts[0],
-            num_warps=ESTIMATE_WARPS,
-            num_stages=ESTIMATE_STAGES,
-            maxnreg=ESTIMATE_REGISTERS if batch.head_size <= 128 else WIDE_ESTIMATE_REGISTERS,
+            **compiler_options(self.cut.estimate),
         )
 
     def _narrow(self, stages: Stages, scratch: Scratch) -> None:
@@ -256,8 +251,7 @@ class SparqLaunch:
             GROUP=cut.max_candidates,
             LEVEL=len(stages.counts) - 1,
             CANDIDATES=stages.block,
-            num_warps=cut.tiling.warps,
-            num_stages=cut.tiling.stages,
+            **compiler_options(cut.tiling),
         )
         if splits == 1:
             return

@@ -1,0 +1,33 @@
+"""Tilings for Hopper and later, compute capability 9 and up; `python benchmarks/kernels.py --tune` writes this file."""
+
+from __future__ import annotations
+
+from abaci.backend.kernels.common.tables.row import ANY, Row, Table
+from abaci.backend.kernels.common.tiling import Tiling
+
+TABLE = Table(
+    origin="compiled offline, not measured: tiles that spill nothing, two of them in flight where keys stream",
+    rows=(
+        Row("estimate", 16, 128, 64, Tiling(16, 128, warps=8, stages=7, registers=80)),
+        Row("estimate", 16, 128, ANY, Tiling(16, 64, warps=8, stages=7, registers=80)),
+        Row("estimate", 16, 256, 64, Tiling(16, 128, warps=8, stages=7, registers=128)),
+        Row("estimate", 16, 256, ANY, Tiling(16, 64, warps=8, stages=7, registers=128)),
+        Row("estimate", 32, 128, 64, Tiling(16, 64, warps=8, stages=7, registers=80)),
+        Row("estimate", 32, 128, ANY, Tiling(16, 32, warps=8, stages=7, registers=80)),
+        Row("estimate", 32, 256, 64, Tiling(16, 64, warps=8, stages=7, registers=128)),
+        Row("estimate", 32, 256, ANY, Tiling(16, 32, warps=8, stages=7, registers=128)),
+        Row("relay", 16, 64, ANY, Tiling(64, 64, warps=4, stages=5)),
+        Row("relay", 16, 128, ANY, Tiling(64, 32, warps=4, stages=5)),
+        Row("relay", 16, 256, ANY, Tiling(64, 32, warps=8, stages=5)),
+        Row("dense", 16, 128, 16, Tiling(16, 64, warps=4, stages=5)),
+        Row("dense", 16, 256, 16, Tiling(16, 32, warps=4, stages=5)),
+        Row("dense", 16, 128, 32, Tiling(32, 64, warps=4, stages=3)),
+        Row("dense", 16, 256, 32, Tiling(32, 32, warps=8, stages=2)),
+        Row("turned", 16, 128, ANY, Tiling(64, 64, warps=8, stages=3)),
+        Row("turned", 16, 256, ANY, Tiling(32, 32, warps=8, stages=2)),
+        Row("dense", 16, 128, 64, Tiling(64, 64, warps=4, stages=3)),
+        Row("dense", 16, 128, ANY, Tiling(128, 64, warps=8, stages=3)),
+        Row("dense", 16, 256, ANY, Tiling(64, 32, warps=8, stages=2)),
+        Row("dense", 32, 256, ANY, Tiling(16, 16, warps=4, stages=2)),
+    ),
+)
