@@ -64,6 +64,7 @@ class FakeOpenAIServer:
         self.needs_key = False
         self.has_models = True
         self.owner = "toy-works"
+        self.logprob = -0.5
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1"
@@ -171,7 +172,7 @@ class FakeOpenAIServer:
                 choice: dict[str, Any] = {"index": index, "finish_reason": None, "logprobs": None}
                 choice |= {"delta": {"content": piece}} if is_chat else {"text": piece}
                 if body.get("logprobs"):
-                    choice["logprobs"] = _logprobs(piece, is_chat)
+                    choice["logprobs"] = _logprobs(piece, self.logprob, is_chat)
                 if number == len(pieces) - 1:
                     choice["finish_reason"] = reason
                     if self.tells_stop:
@@ -190,10 +191,10 @@ def toy_text(prompt: str, seed: int | None, index: int) -> str:
     return "".join(chance.choices("abcdefghij \n", k=1000))
 
 
-def _logprobs(piece: str, is_chat: bool) -> dict[str, Any]:
+def _logprobs(piece: str, logprob: float, is_chat: bool) -> dict[str, Any]:
     if is_chat:
-        return {"content": [{"token": letter, "logprob": -0.5, "top_logprobs": []} for letter in piece]}
-    return {"token_logprobs": [-0.5] * len(piece), "tokens": list(piece), "top_logprobs": None, "text_offset": []}
+        return {"content": [{"token": letter, "logprob": logprob, "top_logprobs": []} for letter in piece]}
+    return {"token_logprobs": [logprob] * len(piece), "tokens": list(piece), "top_logprobs": None, "text_offset": []}
 
 
 def _envelope(body: dict[str, Any]) -> dict[str, Any]:

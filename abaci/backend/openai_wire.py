@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -235,12 +236,12 @@ def _tool_calls(sample: _Sample) -> tuple[ToolCall, ...]:
 
 
 def _logprob_sum(choice: Any) -> float | None:
-    """The summed log-probabilities of a chunk; None where the server gives none."""
+    """The summed log-probabilities of a chunk; None where the server gives none that are numbers."""
     logprobs = getattr(choice, "logprobs", None)
     if logprobs is None:
         return None
     listed = getattr(logprobs, "token_logprobs", None)
     if listed is None:
         listed = [entry.logprob for entry in getattr(logprobs, "content", None) or ()]
-    values = [value for value in listed if value is not None]
+    values = [value for value in listed if value is not None and math.isfinite(value)]
     return float(sum(values)) if values else None

@@ -78,7 +78,8 @@ def vote(file: Path, aggregator: str, options: tuple[str, ...], is_json: bool) -
     """Vote over pools of candidate answers.
 
     FILE holds questions with their recorded candidates as JSON lines, plain or gzipped; the report says how often the
-    merged answer is right. Ties go to the answer of the earliest candidate.
+    merged answer is right. Ties go to the answer of the earliest candidate. A candidate may have a text, for judges,
+    and a mean_logprob, a tail_entropy or a reward, for weighted votes.
     """
     config = aggregator_config(aggregator, options)
 

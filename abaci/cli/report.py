@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.text import Text
 
-from abaci.cli.terminal import one_line
+from abaci.cli.terminal import count, one_line
 from abaci.evaluation.grade import GradeReport
 from abaci.evaluation.replay import ReplayReport
 from abaci.evaluation.vote import VoteReport
@@ -68,6 +68,8 @@ def vote_lines(report: VoteReport) -> Iterator[Text]:
         spent = report.judge_usage
         note = f"{spent.prompt_tokens:,} tokens read, {spent.completion_tokens:,} written"
         yield from _figures(("judge calls", f"{spent.requests:,}", note))
+    for warning, questions in report.warnings.items():
+        yield Text(f"warning at {count(questions, 'question')}: {one_line(warning)}", style="yellow")
 
 
 def _figures(*rows: tuple[str, str, str]) -> Iterator[Text]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, JsonValue, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, JsonValue, model_validator
 
 from abaci.aggregation.base import Aggregator, Progress, conclude
 from abaci.answers.normalize import make_answer
@@ -22,13 +22,18 @@ from abaci.types import Decided, Problem, Rationale, StopReason, Trajectory, Usa
 
 
 class Candidate(BaseModel):
-    """One recorded answer: which run gave it, its text and a reward model's score where recorded, and the verdict."""
+    """One recorded answer: which run gave it and the verdict; where recorded its text, and what a vote may weigh.
+
+    These are as in `Trajectory`: `mean_logprob` in nats a token, `tail_entropy` in nats, `reward` a logit.
+    """
 
     run: str
     answer: str | None
     correct: bool
     text: str = ""
-    reward: float | None = None
+    mean_logprob: FiniteFloat | None = None
+    tail_entropy: FiniteFloat | None = None
+    reward: FiniteFloat | None = None
 
 
 class Pool(BaseModel):
@@ -85,6 +90,8 @@ class VoteReport(Value):
     best_run: str | None = None
     judge_usage: Usage = Usage()
     """What the aggregator's judge cost, over all questions."""
+    warnings: dict[str, int] = Field(default_factory=dict)
+    """What the aggregator warned of, and at how many questions."""
     malformed_rows: tuple[MalformedRow, ...] = ()
 
 
@@ -98,11 +105,13 @@ async def vote_pools(path: Path, aggregator: Aggregator, grader: Grader) -> Vote
     rows = TypedRows(path, Pool)
     questions = solved = possible = abstained = samples = 0
     runs: Counter[str] = Counter()
+    warnings: Counter[str] = Counter()
     for line, pool in rows:
         problem = Problem(question=pool.question or f"question of line {line}", reference=pool.gold)
         decision, used = await decide_in_order(problem, make_chains(pool), aggregator)
         questions += 1
         samples += used
+        warnings.update(decision.warnings)
         possible += any(candidate.correct for candidate in pool.candidates)
         runs.update(candidate.run for candidate in pool.candidates if candidate.correct)
         if decision.answer is None:
@@ -118,6 +127,7 @@ async def vote_pools(path: Path, aggregator: Aggregator, grader: Grader) -> Vote
         abstained=abstained,
         mean_samples=round(samples / questions, 2) if questions else 0.0,
         best_run=best[0] if best else None,
+        warnings=dict(warnings.most_common()),
         malformed_rows=rows.malformed,
     )
 
@@ -151,6 +161,8 @@ def _make_trajectory(index: int, candidate: Candidate) -> Trajectory:
         steps=(Rationale(text=candidate.text),) if candidate.text else (),
         answer=answer,
         stop_reason=StopReason.ANSWER if answer else StopReason.NO_CODE,
+        mean_logprob=candidate.mean_logprob,
+        tail_entropy=candidate.tail_entropy,
         reward=candidate.reward,
     )
 

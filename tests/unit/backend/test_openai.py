@@ -222,6 +222,18 @@ async def test_a_parameter_that_is_refused_is_left_out_or_renamed(
     assert present in openai_server.bodies[1]
 
 
+@pytest.mark.parametrize("logprob", [float("-inf"), float("nan")])
+@pytest.mark.parametrize("request_", [TEXT, CHAT], ids=["text", "chat"])
+async def test_log_probabilities_that_are_no_numbers_are_none(
+    open_backend: Open, openai_server: FakeOpenAIServer, logprob: float, request_: GenerateRequest
+) -> None:
+    openai_server.logprob = logprob
+    async with open_backend(is_chat=request_ is CHAT) as backend:
+        events = await draw(backend, request_.model_copy(update={"is_logprobs_wanted": True}))
+    assert text_of(events)
+    assert all(event.logprob_sum is None for event in events if isinstance(event, TokenDelta))
+
+
 @pytest.mark.parametrize("request_", [CHAT, TEXT], ids=["chat", "text"])
 async def test_a_json_schema_is_sent(
     open_backend: Open, openai_server: FakeOpenAIServer, request_: GenerateRequest

@@ -48,6 +48,8 @@ def test_a_grading_names_the_pairs_it_judges_otherwise() -> None:
 
 def test_a_vote_shows_its_figures() -> None:
     report = VoteReport(questions=4, accuracy=75.0, oracle=100.0, best_single=50.0, abstained=1, mean_samples=3.0)
+    report = report.model_copy(update={"warnings": {"no chain has a reward: every vote counts one": 2}})
     text = "\n".join(line.plain for line in vote_lines(report))
+    assert "warning at 2 questions: no chain has a reward" in text
     for part in ("75.00 %", "100.00 %", "50.00 %", "1 abstained", "3 candidates a question"):
         assert part in text

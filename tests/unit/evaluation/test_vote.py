@@ -81,6 +81,25 @@ async def test_rewards_weigh_the_votes(tmp_path: Path) -> None:
     assert (await vote(tmp_path, lists, objects, aggregator=SelfConsistency(SelfConsistencyConfig()))).accuracy == 0.0
 
 
+@pytest.mark.parametrize(
+    ("weight", "figure", "values"),
+    [("logprob", "mean_logprob", (-3.0, -2.0, -0.1)), ("tail_entropy", "tail_entropy", (3.0, 2.0, 0.1))],
+)
+async def test_recorded_certainties_weigh_the_votes(
+    tmp_path: Path, weight: str, figure: str, values: tuple[float, ...]
+) -> None:
+    row = pool("3", "4", "4", "3")
+    for candidate, value in zip(row["candidates"], values, strict=True):  # type: ignore[call-overload]
+        candidate[figure] = value
+    weighted = SelfConsistency(SelfConsistencyConfig.model_validate({"weight": weight}))
+    report = await vote(tmp_path, row, aggregator=weighted)
+    assert (report.accuracy, report.warnings) == (100.0, {})
+    report = await vote(tmp_path, pool("3", "4", "4", "3"), pool("3", "3"), aggregator=weighted)
+    [(warning, questions)] = report.warnings.items()
+    assert questions == 2
+    assert warning.endswith("every vote counts one")
+
+
 async def test_adaptive_sampling_takes_the_candidates_in_the_order_of_the_file(tmp_path: Path) -> None:
     adaptive = Adaptive(AdaptiveConfig(), SelfConsistency(SelfConsistencyConfig()))
     report = await vote(tmp_path, pool("1", *"1111222222222"), pool("2", *"1222211222222"), aggregator=adaptive)
@@ -95,6 +114,8 @@ async def test_adaptive_sampling_takes_the_candidates_in_the_order_of_the_file(t
         {"gt": "1", "pred": ["1"], "score": []},
         {"gt": "1", "pred": ["1"], "score": [True], "pred_score": [1.0, 2.0]},
         {"gold": "1", "candidates": [{"run": "a"}]},
+        {"gold": "1", "candidates": [{"run": "a", "answer": "1", "correct": True, "reward": float("nan")}]},
+        {"gt": "1", "pred": ["1"], "score": [True], "pred_score": [float("-inf")]},
     ],
 )
 async def test_a_malformed_pool_is_named(tmp_path: Path, row: dict[str, object]) -> None:
