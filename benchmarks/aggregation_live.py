@@ -53,7 +53,8 @@ SETS = ("numbers", "phrasings", "families", "svamp")
 CHAINS = 8
 TOGETHER = 4
 """Problems at a time: 32 chains keep a small engine busy."""
-ONCE = JudgeLimits(attempts=1, max_tokens=64)
+BRIEFLY = JudgeLimits(attempts=2, max_tokens=64)
+"""Reasons, and where these have no end, the verdict alone."""
 
 METHODS: dict[str, AggregatorConfig] = {
     "vote": SelfConsistencyConfig(),
@@ -61,9 +62,9 @@ METHODS: dict[str, AggregatorConfig] = {
     "vote, by tail entropy": SelfConsistencyConfig(weight="tail_entropy"),
     "adaptive, Beta 0.95": AdaptiveConfig(rule=BetaRule()),
     "adaptive, supermajority 2→4→8": AdaptiveConfig(rule=SupermajorityRule()),
-    "AoR": AorConfig(first_samples=CHAINS, judge=ONCE),
-    "GenSelect": GenSelectConfig(selections=1, judge=ONCE),
-    "universal": UniversalConfig(judge=ONCE),
+    "AoR": AorConfig(first_samples=CHAINS, judge=BRIEFLY),
+    "GenSelect": GenSelectConfig(selections=1, judge=BRIEFLY),
+    "universal": UniversalConfig(judge=BRIEFLY),
 }
 
 

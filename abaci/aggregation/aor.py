@@ -108,7 +108,7 @@ class Aor:
             labels=f"chain {label_range(len(chains))}",
         )
         reader = ScoreReader(labels)
-        question = Question("local scoring", prompt, tuple(chain.chain for chain in chains), reader.schema)
+        question = Question("local scoring", prompt, tuple(chain.chain for chain in chains), reader.form)
         await self._judge.ask(question, reader, self._config.judge)
         # Also of a reply that stayed incomplete: each score counts by itself.
         return {
@@ -146,7 +146,7 @@ class Aor:
             labels=f"option {label_range(len(chains))}",
         )
         reader = ScoreReader(labels)
-        question = Question("global evaluation", prompt, tuple(chain.chain for chain in chains), reader.schema)
+        question = Question("global evaluation", prompt, tuple(chain.chain for chain in chains), reader.form)
         scores = await self._judge.ask(question, reader, self._config.judge)
         if scores is None:
             return None

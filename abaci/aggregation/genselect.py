@@ -103,7 +103,7 @@ class _Selection:
             labels=f"solution {label_range(len(window))}",
         )
         reader = ChoiceReader(len(window))
-        question = Question("selection", prompt, tuple(chain.chain for chain in window), reader.schema)
+        question = Question("selection", prompt, tuple(chain.chain for chain in window), reader.form)
         self.calls += 1
         choice = await self._judge.ask(question, reader, self._config.judge)
         if choice is None:

@@ -56,16 +56,24 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyForm:
+    """What a reply is, as JSON schemas: first `reasoned`, then `bare`: reasons without an end leave no verdict."""
+
+    reasoned: JsonSchema
+    bare: JsonSchema
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a judge is asked: `task` names it in the trace, `chains` are those the prompt shows.
 
-    With a JSON `schema` the backend is asked to hold the reply to it. Not all can, so the reply is read as ever.
+    Where there is a `form`, the backend is asked to hold the reply to it. Not all can, so the reply is read as ever.
     """
 
     task: str
     prompt: Prompt
     chains: tuple[int, ...] = ()
-    schema: JsonSchema | None = None
+    form: ReplyForm | None = None
 
 
 @dataclass(slots=True)
@@ -173,7 +181,7 @@ class Judge:
             verdict: T | None = None
             try:
                 if is_new:
-                    await self._listen(call, question.schema, limits)
+                    await self._listen(call, question.form, limits)
                 else:
                     call.take_whole(answered.popleft())
                 if call.is_whole:
@@ -194,7 +202,7 @@ class Judge:
                 messages = (*question.prompt.messages, *_correction(call.text, call.error))
         return None
 
-    async def _listen(self, call: _Call, schema: JsonSchema | None, limits: JudgeLimits) -> None:
+    async def _listen(self, call: _Call, form: ReplyForm | None, limits: JudgeLimits) -> None:
         """Ask, and keep in `call` what comes of it. Raises nothing that the backend does."""
         async with self._slots:
             allowed_s = min(limits.timeout_s, self._seconds_left())
@@ -203,7 +211,7 @@ class Judge:
                 return
             call.requests = 1
             try:
-                request = self._request(call, schema, limits)
+                request = self._request(call, form, limits)
                 async with asyncio.timeout(allowed_s), aclosing(self._backend.generate(request)) as events:
                     async for event in events:
                         if isinstance(event, SampleFinished):
@@ -219,7 +227,8 @@ class Judge:
                 call.error = f"{type(failure).__name__}: {failure}"
                 call.is_final = not isinstance(failure, BackendUnavailable)
 
-    def _request(self, call: _Call, schema: JsonSchema | None, limits: JudgeLimits) -> GenerateRequest:
+    def _request(self, call: _Call, form: ReplyForm | None, limits: JudgeLimits) -> GenerateRequest:
+        schema = None if form is None else form.reasoned if call.attempt == 1 else form.bare
         sampling = Sampling(temperature=limits.temperature, top_p=1.0, max_tokens=limits.max_tokens, seed=call.attempt)
         info = self._backend.info
         if info.is_chat or info.has_chat_template:

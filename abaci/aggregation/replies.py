@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import JsonValue
 
-from abaci.aggregation.judge import Unreadable
+from abaci.aggregation.judge import ReplyForm, Unreadable
 from abaci.backend.base import JsonSchema
 
 MIN_SCORE, MAX_SCORE = 0.0, 10.0
@@ -28,9 +28,10 @@ class ScoreReader:
         self.scores: dict[str, float] = {}
 
     @property
-    def schema(self) -> JsonSchema:
-        """What a reply is when it is JSON from its first character on."""
-        return _reply_schema("scores", _object({label: {"type": "number"} for label in self._labels}))
+    def form(self) -> ReplyForm:
+        """What a reply is when it is JSON from its first character on. Its points are whole: digits may have no end."""
+        points: JsonSchema = {"type": "integer", "enum": list(range(int(MIN_SCORE), int(MAX_SCORE) + 1))}
+        return _form("scores", _object({label: points for label in self._labels}))
 
     async def __call__(self, reply: str) -> dict[str, float]:
         """The scores of all labels. Later replies correct earlier ones."""
@@ -50,9 +51,9 @@ class ChoiceReader:
         self._count = count
 
     @property
-    def schema(self) -> JsonSchema:
+    def form(self) -> ReplyForm:
         """What a reply is when it is JSON from its first character on."""
-        return _reply_schema("choice", {"type": "integer", "enum": list(range(1, self._count + 1))})
+        return _form("choice", {"type": "integer", "enum": list(range(1, self._count + 1))})
 
     async def __call__(self, reply: str) -> int:
         """The label chosen."""
@@ -63,9 +64,9 @@ class ChoiceReader:
         return valid[-1]
 
 
-def _reply_schema(key: str, verdict: JsonSchema) -> JsonSchema:
+def _form(key: str, verdict: JsonSchema) -> ReplyForm:
     """An object with the verdict under `key`, after the reasons: a model that wrote them later would make them up."""
-    return _object({"reasons": {"type": "string"}, key: verdict})
+    return ReplyForm(_object({"reasons": {"type": "string"}, key: verdict}), _object({key: verdict}))
 
 
 def _object(properties: dict[str, JsonValue]) -> JsonSchema:

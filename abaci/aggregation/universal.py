@@ -51,7 +51,7 @@ class Universal:
         )
         reader = ChoiceReader(len(shown))
         chains = tuple(chain.chain for chain in shown)
-        question = Question("universal self-consistency", prompt, chains, reader.schema)
+        question = Question("universal self-consistency", prompt, chains, reader.form)
         choice = await self._judge.ask(question, reader, self._config.judge)
         if choice is None:
             decided = decide_by_vote(buckets, trajectories)

@@ -94,6 +94,31 @@ def test_paraphrases_share_a_cluster_and_other_claims_do_not(embedder: Embedder)
     assert sorted(cluster.chains for cluster in found) == [(0, 1), (2,)]
 
 
+PARAPHRASES = (
+    ("First we find how many apples there are in all.", "We begin by computing the total number of apples."),
+    ("The car drives 60 miles each hour, so we multiply.", "Since its speed is 60 miles an hour, we take the product."),
+    ("Adding the two amounts gives the total cost.", "The total cost is the sum of both amounts."),
+    ("Subtract the money she spent from what she had.", "She had some money; take away what was spent."),
+    ("By Pythagoras the hypotenuse is 5.", "The hypotenuse equals 5 by the Pythagorean theorem."),
+    ("Each child gets an equal share of the candy.", "The candy is divided equally among the children."),
+    ("The derivative of the function is zero at its maximum.", "At a maximum the function's derivative vanishes."),
+    ("Half of the students are girls.", "Girls make up one half of the students."),
+    ("There are infinitely many primes.", "The set of prime numbers is infinite."),
+    ("He sells the rest at the market every day.", "The remainder is sold daily at the market."),
+)
+
+
+@pytest.mark.parametrize(
+    ("embedder", "gap"), [(StaticEmbedder(), 0.2), (TfidfEmbedder(), 0.0)], ids=["static", "tfidf"]
+)
+def test_every_paraphrase_lies_closer_than_any_other_statement(embedder: Embedder, gap: float) -> None:
+    vectors = embedder.embed([text for pair in PARAPHRASES for text in pair])
+    distance = 1 - vectors[::2] @ vectors[1::2].T
+    others = distance[~np.eye(len(PARAPHRASES), dtype=bool)]
+    assert others.min() - np.diag(distance).max() > gap
+    assert others.min() > embedder.max_distance
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

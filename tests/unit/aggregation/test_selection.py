@@ -132,13 +132,17 @@ async def test_the_prompt_holds_the_rules_first_and_the_question_before_the_cand
 async def test_a_judge_whose_backend_can_is_asked_for_json_of_exactly_this_form() -> None:
     members = chains("1", "1", "2")
     for method, config in ((Universal, UniversalConfig()), (GenSelect, GenSelectConfig(selections=1))):
-        asker, backend, _ = judge_of(lambda _: '{"reasons": "It fits.", "choice": 1}')
+        asker, backend, _ = judge_of(['{"reasons": "It is all so very', '{"choice": 1}'])
         progress = Progress(finished=3, started=3, remaining=0)
-        await method(config, asker).decide(Problem(question="?"), members, progress)  # type: ignore[arg-type]
-        [request] = backend.requests
-        assert request.json_schema == {
-            "type": "object",
-            "properties": {"reasons": {"type": "string"}, "choice": {"type": "integer", "enum": [1, 2, 3]}},
-            "required": ["reasons", "choice"],
-            "additionalProperties": False,
-        }
+        decided = await method(config, asker).decide(Problem(question="?"), members, progress)  # type: ignore[arg-type]
+        assert decided.warnings == ()
+        choice = {"choice": {"type": "integer", "enum": [1, 2, 3]}}
+        # Reasons that had no end are not asked for again.
+        assert [request.json_schema for request in backend.requests] == [
+            exactly({"reasons": {"type": "string"}, **choice}),
+            exactly(choice),
+        ]
+
+
+def exactly(properties: dict[str, object]) -> dict[str, object]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
