@@ -61,11 +61,11 @@ class Sampling(Value):
 class Budget(Value):
     """What one run may spend. Reaching a limit ends sampling, never the run: what is there is aggregated.
 
-    `samples` counts chains over all sampling rounds; `rounds` is how many programs one chain may run; `tokens` counts
+    `samples` counts chains over all sampling rounds, absent: as many as the aggregator wants at most; `rounds` is how many programs one chain may run; `tokens` counts
     generated tokens plus tool output shown to the model, over all chains; `wall_s` is wall time for the whole run.
     """
 
-    samples: int = Field(default=8, ge=1, le=1024)
+    samples: int | None = Field(default=None, ge=1, le=1024)
     rounds: int = Field(default=4, ge=0, le=128)
     tokens: int | None = Field(default=None, ge=1)
     wall_s: float = Field(default=300.0, gt=0.0)

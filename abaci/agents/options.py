@@ -16,3 +16,8 @@ class SolveOptions(Value):
     sampling: Sampling = Sampling()
     style: str | None = Field(default=None, max_length=100)
     is_logprobs_wanted: bool = False
+
+    @property
+    def max_samples(self) -> int:
+        """Chains to draw at most: what the budget says, or where it says nothing, what the aggregator wants."""
+        return self.budget.samples or self.aggregator.max_samples

@@ -29,7 +29,6 @@ from abaci.agents.chain import ChainRunner
 from abaci.aggregation.base import Aggregator, Progress
 from abaci.aggregation.buckets import AnswerEquality, bucket_trajectories
 from abaci.types import (
-    Budget,
     Decision,
     DecisionMade,
     Deliberating,
@@ -74,7 +73,8 @@ class SolveServices:
     runner: ChainRunner
     aggregator: Aggregator
     equal: AnswerEquality
-    budget: Budget
+    max_samples: int
+    """Chains, over all rounds."""
     ballot: Ballot
 
 
@@ -93,12 +93,12 @@ async def plan(state: SolveState, runtime: Runtime[SolveServices]) -> SolveState
     services = runtime.context
     ballot = services.ballot
     if not state.get("started"):
-        wanted = services.aggregator.first_samples or services.budget.samples
+        wanted = services.aggregator.first_samples or services.max_samples
     else:
         wanted = state["wanted"]
         services.runner.scope.reopen()
     # The budget holds whatever an aggregator asks for.
-    round_ = range(ballot.started, min(ballot.started + wanted, services.budget.samples))
+    round_ = range(ballot.started, min(ballot.started + wanted, services.max_samples))
     ballot.started += len(round_)
     await _take_up(services, round_)
     ended = {trajectory.chain for trajectory in ballot.finished}
@@ -179,7 +179,7 @@ def _progress(services: SolveServices, finished: Sequence[Trajectory]) -> Progre
     """Where the run stands. Nothing remains once the deadline has passed or the tokens are spent."""
     started = services.ballot.started
     scope = services.runner.scope
-    remaining = 0 if scope.is_spent or scope.is_over else services.budget.samples - started
+    remaining = 0 if scope.is_spent or scope.is_over else services.max_samples - started
     return Progress(finished=len(finished), started=started, remaining=max(0, remaining))
 
 

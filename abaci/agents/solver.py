@@ -273,11 +273,11 @@ class _Run:
             runner=runner,
             aggregator=services.make_aggregator(options.aggregator, equal, judge),
             equal=equal,
-            budget=options.budget,
+            max_samples=options.max_samples,
             ballot=standing.ballot,
         )
         # Each sampling round is three supersteps and the phases of the aggregator, and starts at least one chain.
-        most_steps = 4 + (3 + len(PHASES)) * options.budget.samples
+        most_steps = 4 + (3 + len(PHASES)) * options.max_samples
         graph = self._solver.solve_graph
         await graph.ainvoke(
             standing.state, {"recursion_limit": most_steps}, context=context, output_keys=["is_decided"]

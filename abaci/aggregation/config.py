@@ -8,6 +8,9 @@ from pydantic import Field
 
 from abaci.types import Value
 
+USUAL_SAMPLES = 8
+"""Chains to draw at most where the budget says nothing and the method has no figure of its own."""
+
 
 class JudgeLimits(Value):
     """How a judge is asked.
@@ -32,6 +35,7 @@ class SelfConsistencyConfig(Value):
     kind: Literal["self_consistency"] = "self_consistency"
     min_share: float = Field(default=0.0, ge=0.0, le=1.0)
     weight: Literal["one", "logprob", "tail_entropy", "reward"] = "one"
+    max_samples: ClassVar[int] = USUAL_SAMPLES
     needs_judge: ClassVar[bool] = False
 
     @property
@@ -72,6 +76,7 @@ class UniversalConfig(Value):
     limit: int = Field(default=8, ge=2, le=64)
     judge: JudgeLimits = JudgeLimits()
     needs_logprobs: ClassVar[bool] = False
+    max_samples: ClassVar[int] = USUAL_SAMPLES
     needs_judge: ClassVar[bool] = True
 
 
@@ -88,6 +93,7 @@ class GenSelectConfig(Value):
     seed: int = Field(default=0, ge=0)
     judge: JudgeLimits = JudgeLimits()
     needs_logprobs: ClassVar[bool] = False
+    max_samples: ClassVar[int] = USUAL_SAMPLES
     needs_judge: ClassVar[bool] = True
 
 
@@ -143,6 +149,11 @@ class AtomicConfig(Value):
     needs_judge: ClassVar[bool] = True
 
     @property
+    def max_samples(self) -> int:
+        """As the answer's method has it."""
+        return self.answer.max_samples
+
+    @property
     def needs_logprobs(self) -> bool:
         """Whether the chains' tokens must come with their log probabilities."""
         return self.answer.needs_logprobs
@@ -189,6 +200,11 @@ class AdaptiveConfig(Value):
     def needs_judge(self) -> bool:
         """Whether a judge must be there."""
         return self.answer.needs_judge
+
+    @property
+    def max_samples(self) -> int:
+        """As the answer's method has it."""
+        return self.answer.max_samples
 
     @property
     def needs_logprobs(self) -> bool:

@@ -55,7 +55,7 @@ class Request:
 @click.option("--long-form", is_flag=True, help="Ask for a text, merged from what chains agree on (aggregator atomic).")
 @click.option("--resume", metavar="RUN", help="Go on with a stored run that broke off, as it was begun.")
 @model_options
-@click.option("--samples", type=int, metavar="N", help="Chains to sample at most.")
+@click.option("--samples", type=int, metavar="N", help="Chains to sample at most; by default 8, for aor 40.")
 @click.option("--rounds", type=int, metavar="N", help="Programs that one chain may run.")
 @click.option("--temperature", type=float, metavar="T", help="Sampling temperature.")
 @click.option("--seed", type=int, metavar="S", help="Make the run repeatable: chain i draws with S + i.")

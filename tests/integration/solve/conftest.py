@@ -80,7 +80,7 @@ async def open_bench(
 
 
 def make_options(
-    samples: int = 4, *, seed: int | None = 0, style: str = "tora", aggregator: Any = None, **budget: Any
+    samples: int | None = 4, *, seed: int | None = 0, style: str = "tora", aggregator: Any = None, **budget: Any
 ) -> SolveOptions:
     chosen = {} if aggregator is None else {"aggregator": aggregator}
     return SolveOptions(budget=Budget(samples=samples, **budget), sampling=Sampling(seed=seed), style=style, **chosen)

@@ -9,10 +9,20 @@ from typing import Any
 import pytest
 from judges import by_content, scores
 
-from abaci.aggregation.config import AdaptiveConfig, AorConfig, GenSelectConfig, JudgeLimits, SelfConsistencyConfig
+from abaci.aggregation.config import (
+    AdaptiveConfig,
+    AorConfig,
+    AtomicConfig,
+    GenSelectConfig,
+    JudgeLimits,
+    SelfConsistencyConfig,
+)
 from abaci.backend.base import GenerateRequest
 from abaci.backend.scripted import ScriptedReply
 from abaci.types import (
+    ChainStarted,
+    DecisionMade,
+    Deliberating,
     JudgeCalled,
     RunStatus,
     StopReason,
@@ -66,6 +76,30 @@ async def test_a_small_lead_draws_more_chains_up_to_the_maximum(bench: Make, opt
         solution = await b.solver.solve("What?", options(30, aggregator=config))
     assert [chain.chain for chain in solution.trajectories] == list(range(7))
     assert solution.answer == "2"
+
+
+@pytest.mark.parametrize("wrap", [lambda aor: aor, lambda aor: AtomicConfig(answer=aor)], ids=["aor", "atomic"])
+async def test_without_a_budget_of_samples_aor_draws_as_many_as_its_paper_says(
+    bench: Make, options: Make, wrap
+) -> None:
+    async with bench(answering(*"12" * 20, judge=prefers("2", 8))) as b:
+        await b.solver.solve("What?", options(None, aggregator=wrap(AorConfig())))
+        events = [event.body for event in await b.stored()]
+    rounds = [
+        event.decision.samples
+        for event in events
+        if isinstance(event, DecisionMade) and event.decision.kind == "sample_more"
+    ]
+    first = next(event for event in events if isinstance(event, Deliberating))
+    assert sum(isinstance(event, ChainStarted) for event in events[: events.index(first)]) == 20
+    assert rounds == [5, 5, 5, 5]
+    assert sum(isinstance(event, ChainStarted) for event in events) == 40
+
+
+async def test_without_a_budget_of_samples_a_vote_takes_eight(bench: Make, options: Make) -> None:
+    async with bench(answering(*"12" * 20)) as b:
+        solution = await b.solver.solve("What?", options(None))
+    assert len(solution.trajectories) == 8
 
 
 async def test_adaptive_sampling_starts_few_chains_and_stops_early(bench: Make, options: Make) -> None:
