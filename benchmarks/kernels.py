@@ -1,11 +1,16 @@
-"""How fast the attention kernels decode on this GPU, beside torch's own attention and vLLM's FlashAttention.
+"""How fast the attention kernels decode on this GPU, beside what else there is (`kernels_baselines.py`).
 
-    python benchmarks/kernels.py [--json]
+    python benchmarks/kernels.py [--json] [--only TEXT] [--tune [KERNEL]] [--self-check]
 
-Each case is checked against float64 first; a case that is wrong is not timed, and the exit code is 1. Times are of CUDA
-graph replays that go through several caches, more bytes than the GPU's own cache holds: the median and the quartiles of
-one call. Bandwidth counts the keys and values that must be read, as a share of a copy measured in this process.
-Without a GPU nothing is measured, and the exit code is 2.
+Each case is checked against float64 first, ours and every baseline: what is wrong is not timed, and if ours is, the
+exit code is 1. Times are of CUDA graph replays that go through several caches, more bytes than the GPU's own cache
+holds: the median and the quartiles of one call. Bandwidth counts the keys and values that must be read, as a share of a
+copy measured in this process. At the end the bars of `kernels_bars.py` are judged. Without a GPU nothing is measured,
+and the exit code is 2.
+
+--tune measures other tilings and writes the table of this GPU's architecture anew (`kernels_tune.py`). --self-check
+goes through all of this with small cases and the reference on the CPU, and prints no time: it says that the script
+works.
 """
 
 from __future__ import annotations
@@ -14,50 +19,36 @@ import argparse
 import json
 import statistics
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
+from kernels_bars import OURS, PLAIN, verdicts
+from kernels_baselines import BASELINES, AnyCase, Call, Make
+from kernels_dense import HEAD_SIZE, Case, dense_cases, make_batch
 from kernels_relay import SharedCase, make_shared_batch, shared_cases
 from kernels_sparq import SparqCase, is_sparq_right, make_sparq_batch, sparq_call, sparq_cases
 
-from abaci.backend.kernels.common.batch import Attended, PagedBatch
+from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.op import paged_attention
 from abaci.backend.kernels.common.reference import paged_attention_reference
 from abaci.backend.kernels.relay.op import find_sharing, relay_attention
 from abaci.backend.kernels.sink.op import sink_attention
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
 from abaci.backend.kernels.sink.reference import sink_attention_reference
+from abaci.backend.kernels.sparq.policy import Sparq
 
-HEAD_SIZE, PAGE_SIZE, TYPE = 128, 16, torch.bfloat16
 TOLERANCE = 1.6e-2
 """Of bfloat16, for numbers about 1."""
-ROTATED_BYTES = 400 << 20
+ROTATED_BYTES, COPY_BYTES = 400 << 20, 1 << 30
 REPLAYS = 40
-COPY_BYTES = 1 << 30
-
-
-@dataclass(frozen=True)
-class Case:
-    """One layer's decode step: every request has one query."""
-
-    model: str
-    q_heads: int
-    kv_heads: int
-    requests: int
-    tokens: int
-    policy: SinkWindow | None = None
-
-    def __str__(self) -> str:
-        kind = "dense" if self.policy is None else f"sinks + window of {self.policy.size}"
-        return f"{self.model} {kind}, {self.requests} × {self.tokens}"
-
-    @property
-    def read_bytes(self) -> int:
-        """Keys and values that must be read."""
-        seen = self.tokens if self.policy is None else min(self.tokens, self.policy.size)
-        return self.requests * seen * self.kv_heads * HEAD_SIZE * TYPE.itemsize * 2
+PACKAGES = ("torch", "triton", "vllm", "flashinfer-python", "flash-attn-3")
+Clock = Callable[[list[Call]], list[float]]
+"""Microseconds of one call, for each of several runs through all calls"""
 
 
 @dataclass(frozen=True)
@@ -71,69 +62,51 @@ class Timing:
     terabytes_per_s: float
 
 
-AnyCase = Case | SharedCase | SparqCase
+def all_cases(device: torch.device) -> list[AnyCase]:
+    """What the bars are about, and more."""
+    return [*shared_cases(), *dense_cases(device), *sparq_cases()]
 
 
-def cases(device: torch.device) -> list[Case]:
-    """Sizes of Llama 3 8B and Qwen2.5 7B."""
-    rotary = Rotary(500000.0 ** (-torch.arange(HEAD_SIZE // 2, device=device) / (HEAD_SIZE // 2)))
-    dense = [(1, 1024), (1, 32768), (8, 8192), (12, 8192), (32, 4096), (64, 2304)]
-    sinks = [(1, 1024), (64, 1024), (64, 4096), (256, 1024)]
+def small_cases(device: torch.device) -> list[AnyCase]:
+    """One of each kind, of a size for the CPU."""
+    policy = SinkWindow(4, 60, "cache", Rotary(10000.0 ** (-torch.arange(64, device=device) / 64)))
     return [
-        Case(model, q_heads, kv_heads, requests, tokens, policy)
-        for model, q_heads, kv_heads in (("Llama-3-8B", 32, 8), ("Qwen2.5-7B", 28, 4))
-        for requests, tokens, policy in (
-            *((requests, tokens, None) for requests, tokens in dense),
-            *((requests, 8192, SinkWindow(4, size - 4, "cache", rotary)) for requests, size in sinks),
-        )
+        SharedCase("small", 4, 2, 16, 64, 32, 16),
+        Case("small", 32, 8, 1, 100),
+        Case("small", 32, 8, 1, 200, policy),
+        SparqCase("small", 4, 2, 1, 512, Sparq(16, 32, 8, dense_tokens=0)),
     ]
-
-
-def make_batch(case: Case, device: torch.device) -> PagedBatch:
-    """Random tensors, pages in random order."""
-    pages_each = -(-case.tokens // PAGE_SIZE)
-    count = case.requests * pages_each
-    cache = torch.randn(count, PAGE_SIZE, 2, case.kv_heads, HEAD_SIZE, dtype=TYPE, device=device)
-    table = torch.randperm(count, device=device).to(torch.int32).view(case.requests, pages_each)
-    q = torch.randn(case.requests, case.q_heads, HEAD_SIZE, dtype=TYPE, device=device)
-    lens = torch.full((case.requests,), case.tokens, dtype=torch.int32, device=device)
-    starts = torch.arange(case.requests + 1, dtype=torch.int32, device=device)
-    return PagedBatch(q, cache[:, :, 0], cache[:, :, 1], table, lens, starts, max_query_len=1)
 
 
 def make_any_batch(case: AnyCase, device: torch.device) -> PagedBatch:
     """The batch that the case is about."""
     if isinstance(case, SharedCase):
-        return make_shared_batch(case, device)
+        return with_memory(make_shared_batch(case, device))
     return make_sparq_batch(case, device) if isinstance(case, SparqCase) else make_batch(case, device)
 
 
-def ours(case: Case | SharedCase, batch: PagedBatch) -> Callable[[], Attended]:
+def with_memory(batch: PagedBatch) -> PagedBatch:
+    """The batch; on the CPU, where there was no memory for keys and values, with some."""
+    if batch.q.is_cuda:
+        return batch
+    k, v = (torch.randn(batch.k_pages.shape).to(batch.q.dtype) for _ in range(2))
+    return PagedBatch(batch.q, k, v, batch.block_table, batch.seq_lens, batch.query_starts, batch.max_query_len)
+
+
+def ours(case: AnyCase, batch: PagedBatch) -> Call:
     """The operation that the case is about; what requests share is found beforehand, as once a step for all layers."""
+    if isinstance(case, SparqCase):
+        return sparq_call(case, batch)
     if isinstance(case, SharedCase):
         sharing = find_sharing(batch)
-        return lambda: relay_attention(batch, sharing)
+        return lambda: relay_attention(batch, sharing).out
     policy = case.policy
-    return lambda: paged_attention(batch) if policy is None else sink_attention(batch, policy)
+    return lambda: (paged_attention(batch) if policy is None else sink_attention(batch, policy)).out
 
 
-def is_right(case: AnyCase, batch: PagedBatch) -> bool:
-    """Whether the kernel gives what float64 gives, over the very tensors that are timed."""
-    if isinstance(case, SparqCase):
-        return is_sparq_right(case, batch)
-    scale = HEAD_SIZE**-0.5
-    if case.policy is None:
-        right = paged_attention_reference(batch, scale)
-    else:
-        right = sink_attention_reference(batch, case.policy, scale)
-    call = ours(case, batch)
-    # Twice: what a call leaves behind must suit the next.
-    return all(torch.allclose(call().out.double(), right.out, atol=TOLERANCE, rtol=TOLERANCE) for _ in range(2))
-
-
-def plain(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
+def plain(case: AnyCase, batch: PagedBatch) -> Call | None:
     """Our dense attention, which reads what is shared for each request anew, and all keys and values."""
-    return None if isinstance(case, Case) else lambda: paged_attention(batch)
+    return None if isinstance(case, Case) else lambda: paged_attention(batch).out
 
 
 def search(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
@@ -141,43 +114,34 @@ def search(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
     return (lambda: find_sharing(batch)) if isinstance(case, SharedCase) else None
 
 
-def torch_attention(case: AnyCase, batch: PagedBatch) -> Callable[[], object]:
-    """torch's attention over keys and values gathered beforehand into contiguous memory, only those that are seen."""
-    keys, values = (
-        pages[batch.block_table.long()].flatten(1, 2)[:, : case.tokens] for pages in (batch.k_pages, batch.v_pages)
-    )
-    if case.policy is not None:
-        at = torch.arange(case.tokens, device=keys.device)
-        kept = (at < case.policy.n_sinks) | (at >= case.tokens - case.policy.window)
-        keys, values = keys[:, kept], values[:, kept]
-    keys, values = (tensor.transpose(1, 2).contiguous() for tensor in (keys, values))
-    q = batch.q[:, :, None]
-    return lambda: torch.nn.functional.scaled_dot_product_attention(q, keys, values, enable_gqa=True)
+def is_right(case: AnyCase, batch: PagedBatch) -> bool:
+    """Whether the kernel gives what float64 gives, over the very tensors that are timed."""
+    if isinstance(case, SparqCase):
+        return is_sparq_right(case, batch)
+    call, right = ours(case, batch), answer(case, batch, case.policy)
+    # Twice: what a call leaves behind must suit the next.
+    return all(is_close(call(), right) for _ in range(2))
 
 
-def flash_attention(case: AnyCase, batch: PagedBatch) -> Callable[[], object] | None:
-    """vLLM's FlashAttention over the same pages, where it is installed; it has no sinks."""
-    if case.policy is not None:
-        return None
-    try:
-        from vllm.vllm_flash_attn import flash_attn_varlen_func
-    except ImportError:
-        return None
-    return lambda: flash_attn_varlen_func(
-        batch.q,
-        batch.k_pages,
-        batch.v_pages,
-        max_seqlen_q=1,
-        cu_seqlens_q=batch.query_starts,
-        max_seqlen_k=case.tokens,
-        seqused_k=batch.seq_lens,
-        block_table=batch.block_table,
-        softmax_scale=HEAD_SIZE**-0.5,
-        causal=True,
-    )
+def answer(case: AnyCase, batch: PagedBatch, policy: SinkWindow | None) -> torch.Tensor:
+    """[T, Hq, D] in float64: attention over everything, or over sinks and window."""
+    if policy is None:
+        return paged_attention_reference(batch, HEAD_SIZE**-0.5).out
+    return sink_attention_reference(batch, policy, HEAD_SIZE**-0.5).out
 
 
-def replay_times_us(calls: list[Callable[[], object]]) -> list[float]:
+def baseline_answer(case: AnyCase, batch: PagedBatch) -> torch.Tensor:
+    """What others must give: they leave queries as they are, so that distances are absolute."""
+    policy = None if case.policy is None else SinkWindow(case.policy.n_sinks, case.policy.window)
+    return answer(case, batch, policy)
+
+
+def is_close(out: torch.Tensor, right: torch.Tensor) -> bool:
+    """Within the type's rounding; NaN never is. What has one more dimension for the one query is welcome."""
+    return torch.allclose(out.reshape(right.shape).double(), right, atol=TOLERANCE, rtol=TOLERANCE)
+
+
+def graph_times_us(calls: list[Call]) -> list[float]:
     """Microseconds of one call, for each replay of a graph of all `calls`."""
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
@@ -200,67 +164,145 @@ def replay_times_us(calls: list[Callable[[], object]]) -> list[float]:
     return times
 
 
-def timing(kernel: str, calls: list[Callable[[], object]], read_bytes: int) -> Timing:
+def wall_times_us(calls: list[Call]) -> list[float]:
+    """The same by the clock on the wall, for the self-check."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for call in calls:
+            call()
+        times.append((time.perf_counter() - start) * 1e6 / len(calls))
+    return times
+
+
+def timing(kernel: str, times_us: list[float], read_bytes: int) -> Timing:
     """The spread of one call over the replays."""
-    lower, median, upper = statistics.quantiles(replay_times_us(calls), n=4)
+    lower, median, upper = statistics.quantiles(times_us, n=4)
     return Timing(kernel, median, lower, upper, read_bytes / median / 1e6)
 
 
-def measure(case: AnyCase, device: torch.device) -> list[Timing] | None:
-    """Ours and the baselines; nothing if ours is wrong."""
-    batches = [make_any_batch(case, device) for _ in range(min(64, 2 + ROTATED_BYTES // case.read_bytes))]
+def measure(
+    case: AnyCase, device: torch.device, clock: Clock, baselines: dict[str, Make] = BASELINES
+) -> list[Timing] | None:
+    """Ours and the baselines that are right; nothing if ours is wrong."""
+    count = min(64, 2 + ROTATED_BYTES // case.read_bytes) if device.type == "cuda" else 2
+    batches = [make_any_batch(case, device) for _ in range(count)]
     if not is_right(case, batches[0]):
         return None
-    make_ours = sparq_call if isinstance(case, SparqCase) else ours
-    timings = [timing("abaci", [make_ours(case, batch) for batch in batches], case.read_bytes)]
-    baselines: tuple[tuple[str, Callable[[Any, PagedBatch], Callable[[], object] | None]], ...] = (
-        ("abaci dense", plain),
-        ("abaci search", search),
-        ("torch SDPA", torch_attention),
-        ("FlashAttention", flash_attention),
-    )
-    for name, make in baselines:
-        calls = [call for batch in batches if (call := make(case, batch)) is not None]
-        if calls:
-            whole = case.plain_bytes if isinstance(case, SparqCase) else case.read_bytes
-            timings.append(timing(name, calls, 0 if make is search else whole))
+    timings = [timing(OURS, clock([ours(case, batch) for batch in batches]), case.read_bytes)]
+    whole = case.plain_bytes if isinstance(case, SparqCase) else case.read_bytes
+    if (first := search(case, batches[0])) is not None and first() is not None:
+        searches: list[Any] = [search(case, batch) for batch in batches]
+        timings.append(timing("abaci search", clock(searches), 0))
+    right = baseline_answer(case, batches[0])
+    for name, make in {PLAIN: plain, **baselines}.items():
+        try:
+            times_us = baseline_times_us([make(case, batch) for batch in batches], right, clock)
+        except Exception as error:  # noqa: BLE001 - others' programs, of any version: that one fails is a line here
+            print(f"{case}: {name} FAILED, not timed: {type(error).__name__}: {error}", file=sys.stderr)
+            continue
+        if times_us is not None:
+            timings.append(timing(name, times_us, whole))
     return timings
 
 
-def copy_terabytes_per_s() -> float:
+def baseline_times_us(calls: list[Call | None], right: torch.Tensor, clock: Clock) -> list[float] | None:
+    """Its times, or None if it does not do this case.
+
+    Raises:
+        ArithmeticError: its answer is not `right`.
+    """
+    able = [call for call in calls if call is not None]
+    if not able:
+        return None
+    if not is_close(able[0](), right):
+        raise ArithmeticError("its answer is wrong")
+    return clock(able)
+
+
+def copy_bytes_per_s() -> float:
     """What a copy reaches, its reads and its writes counted."""
     source = torch.empty(COPY_BYTES, dtype=torch.uint8, device="cuda")
     target = torch.empty_like(source)
-    return 2 * COPY_BYTES / statistics.median(replay_times_us([lambda: target.copy_(source)])) / 1e6
+    return 2 * COPY_BYTES / statistics.median(graph_times_us([lambda: target.copy_(source)])) * 1e6
+
+
+def versions() -> str:
+    """Of what takes part, as far as it is installed."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def run(cases: list[AnyCase], device: torch.device, clock: Clock, copy: float) -> tuple[list[dict[str, Any]], int]:
+    """A row for each case and kernel, printed as it comes, and how many cases were wrong."""
+    rows: list[dict[str, Any]] = []
+    wrong = 0
+    for case in cases:
+        timings = measure(case, device, clock)
+        if timings is None:
+            wrong += 1
+            print(f"{case}: WRONG, not timed", file=sys.stderr)
+        for found in timings or ():
+            row = {"case": str(case), **asdict(found), "share_of_copy": found.terabytes_per_s * 1e12 / copy}
+            rows.append(row)
+            spread = f"{found.median_us:8.1f} us ({found.lower_us:.1f} to {found.upper_us:.1f})"
+            if device.type == "cuda":
+                print(f"{row['case']:50} {found.kernel:22} {spread:32} {row['share_of_copy']:6.1%} of copy", flush=True)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return rows, wrong
+
+
+def medians(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Of each case, by kernel."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        found.setdefault(row["case"], {})[row["kernel"]] = row["median_us"]
+    return found
+
+
+def self_check() -> int:
+    """All of it with small cases, the reference in the kernels' place; what is timed is not said."""
+    torch.manual_seed(0)
+    # What is computed is small, and other threads would cost more than they do.
+    torch.set_num_threads(1)
+    rows, wrong = run(small_cases(torch.device("cpu")), torch.device("cpu"), wall_times_us, copy=1.0)
+    for row in rows:
+        print(f"{row['case']:50} {row['kernel']:22} right")
+    return int(wrong > 0)
 
 
 def main() -> int:
-    """Print one line a kernel and case."""
+    """Print one line a kernel and case, and one a bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="one JSON object after the lines, on the last line")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
+    parser.add_argument("--tune", nargs="?", const="", help="measure tilings of this kernel (default: all)")
+    parser.add_argument("--self-check", action="store_true", help="go through everything on the CPU, without times")
     options = parser.parse_args()
+    if options.self_check:
+        return self_check()
     if not torch.cuda.is_available():
         print("no CUDA GPU here: nothing was measured", file=sys.stderr)
         return 2
-    device = torch.device("cuda")
-    copy = copy_terabytes_per_s()
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}, copy {copy:.2f} TB/s", file=sys.stderr)
-    rows: list[dict[str, Any]] = []
-    wrong = 0
-    for case in (*cases(device), *shared_cases(), *sparq_cases()):
-        name = str(case)
-        timings = measure(case, device)
-        if timings is None:
-            wrong += 1
-            print(f"{name}: WRONG, not timed", file=sys.stderr)
-            continue
-        for found in timings:
-            rows.append({"case": name, **asdict(found), "share_of_copy": found.terabytes_per_s / copy})
-            spread = f"{found.median_us:8.1f} us ({found.lower_us:.1f} to {found.upper_us:.1f})"
-            if not options.json:
-                print(f"{name:48} {found.kernel:16} {spread:32} {found.terabytes_per_s / copy:6.1%} of copy")
+    if options.tune is not None:
+        from kernels_tune import tune
+
+        return tune(options.tune, graph_times_us)
+    device, copy = torch.device("cuda"), copy_bytes_per_s()
+    about = f"{datetime.now(UTC):%Y-%m-%d}, {torch.cuda.get_device_name()}, {versions()}, copy {copy / 1e12:.2f} TB/s"
+    print(about)
+    chosen = [case for case in all_cases(device) if options.only in str(case)]
+    rows, wrong = run(chosen, device, graph_times_us, copy)
+    judged = list(verdicts(medians(rows), copy))
+    print("\n".join(map(str, judged)))
     if options.json:
-        print(json.dumps(rows))
+        print(json.dumps({"about": about, "rows": rows, "bars": [asdict(verdict) for verdict in judged]}))
     return int(wrong > 0)
 
 

@@ -1,11 +1,14 @@
 """Compile every variant of the attention kernels for Ampere and Hopper, without a GPU, and print what came out.
 
-    python benchmarks/kernels_offline.py [--json] [--only NAME]
+    python benchmarks/kernels_offline.py [--json] [--only NAME] [--full]
 
 The launches are the real ones, with tensors that have shapes but no memory: Triton specialises as it would on the GPU,
 compiles with the assembler it carries, and nothing runs. Exits with 1 if a variant spills registers, asks for more
 shared memory than the chip has, loads elements one by one or without asynchronous copies, or multiplies tiles of 64
 rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not how fast it is.
+
+With --full every head size meets every group, and both all page sizes and types: some 600 launches, for a change of the
+tables. Another Triton is tried with PYTHONPATH=DIR after `pip install --no-deps --target DIR triton==VERSION`.
 """
 
 from __future__ import annotations
@@ -57,6 +60,16 @@ NO_TILES = {"merge_splits_kernel", "mix_splits_kernel", "narrow_kernel", "append
 NO_TILES |= {"find_level_kernel", "place_kernel", "share_kernel", "list_kernel"}
 """Kernels that multiply nothing."""
 HEAD_SIZES = (64, 80, 96, 128, 256)
+PAGE_SIZES = (16, 32, 64, 128, 256)
+PHASES = (
+    ("dense", "decode"),
+    ("dense", "prefill"),
+    ("sink", "decode"),
+    ("sink", "prefill"),
+    ("relay", "decode"),
+    ("sparq", "decode"),
+    ("sparq", "append"),
+)
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
@@ -124,6 +137,18 @@ def variants() -> Iterator[Variant]:
         yield Variant("relay", "decode", "fp32", 256, 32, 64, capability)
         yield Variant("sink", "decode", "fp32", 128, 16, 64, capability)
         yield Variant("sink", "prefill", "fp32", 256, 128, 2, capability)
+
+
+def full_variants() -> Iterator[Variant]:
+    """Each kernel and phase with each head size and group, and with page sizes and types so that all pairs meet."""
+    for capability in CHIPS:
+        for kernel, phase in PHASES:
+            for d, size in enumerate(HEAD_SIZES):
+                for g in range(8):
+                    dtype = tuple(TYPES)[(d + 2 * g) % len(TYPES)]
+                    requests = 4 if phase in ("prefill", "append") else 64 if (d + g) % 2 else 8
+                    page_size = PAGE_SIZES[(d + g) % len(PAGE_SIZES)]
+                    yield Variant(kernel, phase, dtype, size, page_size, requests, capability, group=g + 1)
 
 
 def make_batch(variant: Variant) -> PagedBatch:
@@ -292,8 +317,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="one JSON array instead of the table")
     parser.add_argument("--only", default="", help="variants whose line in the table contains this")
+    parser.add_argument("--full", action="store_true", help="all pairs of sizes and types")
     options = parser.parse_args()
-    chosen = [variant for variant in variants() if options.only in str(variant)]
+    offered = full_variants() if options.full else variants()
+    chosen = [variant for variant in offered if options.only in str(variant)]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
         rows = [
             {"variant": str(variant), **asdict(compiled), "faults": faults(variant, compiled)}

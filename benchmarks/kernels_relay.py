@@ -117,10 +117,11 @@ class Estimate:
     estimate_us: float
 
 
-def estimate(case: SharedCase) -> Estimate:
+def estimate(case: SharedCase, policy: RelayPolicy | None = None, gpu: Gpu = H200) -> Estimate:
     """Count the list of work of one case."""
+    policy = policy or RelayPolicy()
     batch = make_shared_batch(case, torch.device("cpu"))
-    policy, cut = RelayPolicy(), choose_cut(batch, H200)
+    cut = choose_cut(batch, gpu)
     plain_us = case.plain_bytes / (MEMORY * MEMORY_SHARE) * 1e6
     if not policy.can_pay(batch):
         return Estimate(

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+# What the kernels' benchmarks count and decide without a GPU is tested here as well.
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
 if "triton" in sys.modules and os.environ.get("TRITON_INTERPRET") != "1":
     raise RuntimeError("Triton was imported before the tests of its kernels: they cannot be interpreted any more")

@@ -19,7 +19,7 @@ TABLE = Table(
         Row("relay", 16, 64, ANY, Tiling(64, 64, warps=4, stages=5)),
         Row("relay", 16, 128, ANY, Tiling(64, 32, warps=4, stages=5)),
         Row("relay", 16, 256, ANY, Tiling(64, 32, warps=8, stages=5)),
-        Row("dense", 16, 128, 16, Tiling(16, 64, warps=4, stages=5)),
+        Row("dense", 16, 128, 16, Tiling(16, 64, warps=4, stages=5, registers=224)),
         Row("dense", 16, 256, 16, Tiling(16, 32, warps=4, stages=5)),
         Row("dense", 16, 128, 32, Tiling(32, 64, warps=4, stages=3)),
         Row("dense", 16, 256, 32, Tiling(32, 32, warps=8, stages=2)),
@@ -28,6 +28,8 @@ TABLE = Table(
         Row("dense", 16, 128, 64, Tiling(64, 64, warps=4, stages=3)),
         Row("dense", 16, 128, ANY, Tiling(128, 64, warps=8, stages=3)),
         Row("dense", 16, 256, ANY, Tiling(64, 32, warps=8, stages=2)),
+        Row("dense", 32, 128, ANY, Tiling(16, 16, warps=4, stages=2)),
+        Row("turned", 32, 256, ANY, Tiling(16, 16, warps=8, stages=2)),
         Row("dense", 32, 256, ANY, Tiling(16, 16, warps=4, stages=2)),
     ),
 )
