@@ -61,8 +61,9 @@ class Sampling(Value):
 class Budget(Value):
     """What one run may spend. Reaching a limit ends sampling, never the run: what is there is aggregated.
 
-    `samples` counts chains over all sampling rounds, absent: as many as the aggregator wants at most; `rounds` is how many programs one chain may run; `tokens` counts
-    generated tokens plus tool output shown to the model, over all chains; `wall_s` is wall time for the whole run.
+    `samples` counts chains over all sampling rounds; absent, as many as the aggregator wants at most. `rounds` is how
+    many programs one chain may run; `tokens` counts generated tokens plus tool output shown to the model, over all
+    chains; `wall_s` is wall time for the whole run.
     """
 
     samples: int | None = Field(default=None, ge=1, le=1024)
