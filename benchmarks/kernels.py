@@ -87,7 +87,7 @@ def make_any_batch(case: AnyCase, device: torch.device) -> PagedBatch:
 
 def with_memory(batch: PagedBatch) -> PagedBatch:
     """The batch; on the CPU, where there was no memory for keys and values, with some."""
-    if batch.q.is_cuda:
+    if batch.q.device.type != "cpu":
         return batch
     k, v = (torch.randn(batch.k_pages.shape).to(batch.q.dtype) for _ in range(2))
     return PagedBatch(batch.q, k, v, batch.block_table, batch.seq_lens, batch.query_starts, batch.max_query_len)
