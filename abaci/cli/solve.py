@@ -203,14 +203,18 @@ def _look_up(run_id: str, settings: Settings) -> None:
 
     Raises:
         RunNotFound: it is not there.
+        RunInProgress: another process works on it.
         TraceStoreError: the store cannot be read.
     """
     from abaci.cli.interrupt import run_interruptibly
     from abaci.cli.loading import load_traces
+    from abaci.traces.hold import Hold
 
     async def look() -> None:
-        async with await load_traces(settings) as store, aclosing(store.read(run_id)) as events:
-            await anext(events)
+        async with await load_traces(settings) as store, Hold(store, run_id) as hold:
+            async with aclosing(store.read(run_id)) as events:
+                await anext(events)
+            await hold.take()
 
     run_interruptibly(look())
 

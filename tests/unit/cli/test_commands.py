@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -19,6 +22,9 @@ from abaci.cli.command import Command, debug_option
 from abaci.cli.reference import render_reference
 from abaci.cli.solve import BUNDLED_MODEL_NOTE
 from abaci.errors import AbaciError, BackendUnavailable, InvalidInput, ModelLoadError, RunNotFound, SandboxUnavailable
+from abaci.traces.config import SqliteTraceConfig
+from abaci.traces.sqlite import SqliteTraceStore
+from abaci.types import Problem, RunStarted, TraceEvent
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINES = {"torch", "vllm", "triton", "langgraph", "langchain_core", "openai"}
@@ -103,6 +109,35 @@ def test_a_run_that_is_not_stored_is_told_before_an_engine_is_started(
     result = CliRunner().invoke(cli, ["solve", "--resume", run_id])
     assert (result.exit_code, result.stdout) == (2, "")
     assert run_id in result.stderr
+    assert BUNDLED_MODEL_NOTE not in result.stderr
+
+
+def test_a_run_that_another_process_works_on_is_told_before_an_engine_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = SqliteTraceConfig(path=tmp_path / "traces.db")
+    monkeypatch.setenv("ABACI_TRACES__KIND", "sqlite")
+    monkeypatch.setenv("ABACI_TRACES__PATH", str(config.path))
+    run_id, is_claimed, is_over = "run_" + "0" * 24, threading.Event(), threading.Event()
+
+    async def work() -> None:
+        body = RunStarted(problem=Problem(question="What?"), model="tiny")
+        async with SqliteTraceStore(config) as store:
+            await store.append([TraceEvent(run_id=run_id, seq=0, at=0.0, body=body)])
+            while not await asyncio.to_thread(is_over.wait, 0.1):
+                await store.claim(run_id, "another", 60.0)
+                is_claimed.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(lambda: asyncio.run(work()))
+        try:
+            assert is_claimed.wait(30)
+            result = CliRunner().invoke(cli, ["solve", "--resume", run_id])
+        finally:
+            is_over.set()
+        working.result(10)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{run_id} is going on, here or in another process" in result.stderr
     assert BUNDLED_MODEL_NOTE not in result.stderr
 
 
