@@ -45,8 +45,8 @@ class Aor:
 
     @property
     def first_samples(self) -> int | None:
-        """n0."""
-        return self._config.first_samples
+        """n0, or the maximum where that is less."""
+        return min(self._config.first_samples, self._config.max_samples)
 
     def is_settled(self, buckets: Sequence[Bucket], progress: Progress) -> bool:
         """False: any chain may bring the best reasoning."""

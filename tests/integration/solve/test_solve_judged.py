@@ -78,6 +78,12 @@ async def test_a_small_lead_draws_more_chains_up_to_the_maximum(bench: Make, opt
     assert solution.answer == "2"
 
 
+async def test_a_maximum_below_the_first_number_of_chains_holds(bench: Make, options: Make) -> None:
+    async with bench(answering(*"12" * 20, judge=prefers("2", 8))) as b:
+        solution = await b.solver.solve("What?", options(30, aggregator=AorConfig(max_samples=3)))
+    assert len(solution.trajectories) == 3
+
+
 @pytest.mark.parametrize("wrap", [lambda aor: aor, lambda aor: AtomicConfig(answer=aor)], ids=["aor", "atomic"])
 async def test_without_a_budget_of_samples_aor_draws_as_many_as_its_paper_says(
     bench: Make, options: Make, wrap
