@@ -87,9 +87,10 @@ def torch_flex(case: AnyCase, batch: PagedBatch) -> Call | None:
 
 
 def flash_varlen(q: torch.Tensor, batch: PagedBatch, **lens: Any) -> Any:
-    """vLLM's FlashAttention: version 3 on Hopper."""
+    """vLLM's FlashAttention: version 3 where the card can, else 2."""
     module = installed("vllm.vllm_flash_attn")
     assert module is not None
+    lens["fa_version"] = 3 if module.is_fa_version_supported(3) else 2
     return module.flash_attn_varlen_func(q, batch.k_pages, batch.v_pages, softmax_scale=SCALE, **lens)
 
 

@@ -3,9 +3,10 @@
     python benchmarks/kernels_offline.py [--json] [--only NAME] [--full]
 
 The launches are the real ones, with tensors that have shapes but no memory: Triton specialises as it would on the GPU,
-compiles with the assembler it carries, and nothing runs. Exits with 1 if a variant spills registers, asks for more
-shared memory than the chip has, loads elements one by one or without asynchronous copies, or multiplies tiles of 64
-rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not how fast it is.
+compiles with the assembler it carries, and nothing runs. Exits with 1 if a variant spills registers, asks for more of
+them or of shared memory than the chip has, loads elements one by one or without asynchronous copies, or multiplies
+tiles of 64 rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not how fast it
+is.
 
 With --full every head size meets every group, and both all page sizes and types: some 600 launches, for a change of the
 tables. Another Triton is tried with PYTHONPATH=DIR after `pip install --no-deps --target DIR triton==VERSION`.
@@ -51,6 +52,8 @@ from abaci.backend.kernels.sparq.policy import Sparq, SparqIndex, make_index, tr
 CHIPS = {80: Gpu(8, 108), 90: Gpu(9, 132)}
 SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
 """What one program may have of shared memory, by compute capability."""
+REGISTERS = 65536
+"""Of a processor, and so of a program at most."""
 MAX_WORDS = 12
 MAX_LIST_WORDS = 32
 """Of relay attention, its list of work and where partial results lie; and one more for every 16 numbers of a head."""
@@ -98,7 +101,9 @@ class Compiled:
     name: str
     rows: int
     """Of a tile that is multiplied"""
+    warps: int
     registers: int
+    """Of a thread"""
     stack_bytes: int
     shared_bytes: int
     wgmma: int
@@ -268,6 +273,7 @@ def inspect_kernel(kernel: Any, rows: int) -> Compiled:
     return Compiled(
         name=kernel.metadata.name,
         rows=rows,
+        warps=kernel.metadata.num_warps,
         registers=registers,
         stack_bytes=stack + local,
         shared_bytes=kernel.metadata.shared,
@@ -287,6 +293,9 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
         found.append(f"spills: {compiled.stack_bytes} bytes of stack")
     if compiled.shared_bytes > SHARED_BYTES[variant.capability]:
         found.append(f"{compiled.shared_bytes} bytes of shared memory, the chip has {SHARED_BYTES[variant.capability]}")
+    # Warps get them by eight for each thread.
+    if -(-compiled.registers // 8) * 8 * 32 * compiled.warps > REGISTERS:
+        found.append(f"{compiled.registers} registers for each thread of {compiled.warps} warps")
     if compiled.name in NO_TILES:
         return found
     if compiled.async_copies == 0:
@@ -338,6 +347,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     """One line a compiled kernel."""
     columns = (
         "rows",
+        "warps",
         "registers",
         "stack_bytes",
         "shared_bytes",

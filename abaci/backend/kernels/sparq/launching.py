@@ -51,7 +51,7 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     block = Stages.of(batch, policy, cut).block
     # As many threads as keep the candidates' scores in registers; four warps do for the small tiles of float32.
     warps = 16 if block > 8192 else 8 if block > 4096 or batch.q.dtype != torch.float32 else 4
-    return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES))
+    return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=None))
 
 
 def choose_chunk(pairs: int, capacity: int, keys: int, processors: int) -> int:
