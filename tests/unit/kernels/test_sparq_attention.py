@@ -271,6 +271,8 @@ def test_cutting_depends_on_shapes_and_keeps_candidates_few() -> None:
             stages = Stages.of(shaped, policy, plan)
             assert stages.block <= plan.max_candidates
             assert stages.block <= plan.tiling.warps * 1024
+            for tiling in (plan.estimate, plan.tiling):
+                assert (tiling.registers or 0) * 32 * tiling.warps <= 65536
             assert stages.width >= max(pages * 64, plan.chunk)
             assert len(stages.counts) <= 4
 
