@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -149,6 +150,11 @@ def problems_of(name: str, count: int, data: Path) -> list[Problem]:
     return [Problem(question=question, reference=answer) for question, answer in islice(rows, count)]
 
 
+def digest_of(model: Path) -> str:
+    """The beginning of the SHA-256 of a model's weights: figures are of these and of no other."""
+    return sha256((model / "model.safetensors").read_bytes()).hexdigest()[:12]
+
+
 def show(outcomes: list[Outcome]) -> None:
     """Print a row for each method."""
     right = np.array([outcome.right for outcome in outcomes], dtype=float)
@@ -184,8 +190,9 @@ async def measure_live(name: str, count: int, minutes: float, data: Path) -> Non
         outcomes = await Live(solver).measure(iter(problems), 60 * minutes - (started - began))
         spent_s = time.monotonic() - started
         print(f"{name}: {len(outcomes)} of {len(problems)} problems, {CHAINS} chains each, in {spent_s:.0f} s", end="")
+        model = Path(solver.services.backend.info.model)
         print(
-            f" on {platform.machine()}, {TOGETHER} problems at a time; {Path(solver.services.backend.info.model).name}"
+            f" on {platform.machine()}, {TOGETHER} problems at a time; model {model.name}, weights {digest_of(model)}"
         )
         if outcomes:
             show(outcomes)

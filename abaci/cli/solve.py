@@ -214,7 +214,9 @@ def _look_up(run_id: str, settings: Settings) -> None:
         async with await load_traces(settings) as store, Hold(store, run_id) as hold:
             async with aclosing(store.read(run_id)) as events:
                 await anext(events)
-            await hold.take()
+            await hold.take(
+                lambda left_s: say(f"Waiting for {left_s:.0f} s at most, whether another process works on it.")
+            )
 
     run_interruptibly(look())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
@@ -33,14 +34,18 @@ class Hold:
         self.is_lost = False
         """Another worker has taken the run over: nothing more may be stored of it."""
 
-    async def take(self) -> None:
+    async def take(self, on_wait: Callable[[float], object] = lambda _: None) -> None:
         """Claim the run. A claim of another that nobody renews is waited for until it lapses, `CLAIM_S` at most.
+
+        `on_wait` is told the seconds, if there are any to wait.
 
         Raises:
             RunInProgress: another worker renews its claim.
             TraceStoreError: the store failed.
         """
         left_s = await self._claim(CLAIM_S)
+        if left_s > 0:
+            on_wait(left_s)
         deadline = time.monotonic() + CLAIM_S + RENEW_S
         while left_s > 0:
             await asyncio.sleep(min(left_s, POLL_S))

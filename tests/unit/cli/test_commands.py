@@ -137,7 +137,9 @@ def test_a_run_that_another_process_works_on_is_told_before_an_engine_is_started
             is_over.set()
         working.result(10)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert f"{run_id} is going on, here or in another process" in result.stderr
+    waiting, refusal = result.stderr.splitlines()
+    assert waiting == "Waiting for 60 s at most, whether another process works on it."
+    assert f"{run_id} is going on, here or in another process" in refusal
     assert BUNDLED_MODEL_NOTE not in result.stderr
 
 
