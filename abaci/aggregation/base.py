@@ -8,8 +8,9 @@ Work that takes several phases is done in several calls: each ends with `Deliber
 as `Progress.notes`. The phases are nodes of the solve graph, so that a run resumes at the phase it has reached.
 
 What every implementation promises: the order of the trajectories never changes a decision, nor does doubling every
-chain (that may only settle what was open: it is twice the evidence for a stopping rule); chains without an answer never count as agreement; `SampleMore` is never returned when `remaining` is 0; a judge
-that fails, or says what cannot be used, costs a warning and never the decision.
+chain (that may only settle what was open: it is twice the evidence for a stopping rule); chains without an answer never
+count as agreement; `SampleMore` is never returned when `remaining` is 0; a judge that fails, or says what cannot be
+used, costs a warning and never the decision.
 """
 
 from __future__ import annotations
