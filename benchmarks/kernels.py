@@ -43,7 +43,7 @@ from abaci.backend.kernels.sink.reference import sink_attention_reference
 from abaci.backend.kernels.sparq.policy import Sparq
 
 TOLERANCE = 1.6e-2
-"""Of bfloat16, for numbers about 1."""
+"""Of bfloat16, times the size of the answers: means over many values are small."""
 ROTATED_BYTES, COPY_BYTES = 400 << 20, 1 << 30
 REPLAYS = 40
 PACKAGES = ("torch", "triton", "vllm", "flashinfer-python", "flash-attn-3")
@@ -138,7 +138,7 @@ def baseline_answer(case: AnyCase, batch: PagedBatch) -> torch.Tensor:
 
 def is_close(out: torch.Tensor, right: torch.Tensor) -> bool:
     """Within the type's rounding; NaN never is. What has one more dimension for the one query is welcome."""
-    return torch.allclose(out.reshape(right.shape).double(), right, atol=TOLERANCE, rtol=TOLERANCE)
+    return torch.allclose(out.reshape(right.shape).double(), right, atol=TOLERANCE * float(right.std()), rtol=TOLERANCE)
 
 
 def graph_times_us(calls: list[Call]) -> list[float]:

@@ -60,6 +60,15 @@ def test_a_wrong_or_failing_baseline_is_a_line_and_no_time(capsys: pytest.Captur
     assert "failing FAILED, not timed: NotImplementedError: not for this card" in said
 
 
+def test_answers_are_compared_by_their_own_size() -> None:
+    """Attention over 32,768 random tokens is a hundredth of a value: zeros must not pass for it."""
+    right = 0.009 * torch.randn(64, 32, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert kernels.is_close(right.bfloat16()[:, None], right)
+    assert not kernels.is_close(torch.zeros_like(right), right)
+    assert not kernels.is_close(right * 1.05, right)
+    assert not kernels.is_close(right.where(right < 0.03, torch.nan), right)
+
+
 def measured(**times: float) -> kernels_bars.Medians:
     """Medians by which every bar holds, and those of RELAY_CASE and SPARQ_CASE as given."""
     found: kernels_bars.Medians = {
