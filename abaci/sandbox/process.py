@@ -73,11 +73,12 @@ class SessionProcess:
         self._handle: Handle | None = None
         self._received = bytearray()
         self._serial = 0
-        self._unsent = memoryview(b"")
+        self._unsent = b""
         self._capture = OutputCapture(0)
         self._flood_bytes = 0
         self._stop: Stop | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._is_watched = False
         self._fault: str | None = None
         # The first reply may come before anybody waits for it.
         self._waiting: asyncio.Future[Reply | None] = self._loop.create_future()
@@ -155,7 +156,7 @@ class SessionProcess:
             return self._gone
         self.kill()
         self._is_closed = True
-        self._loop.remove_reader(self._output_fd)
+        self._unwatch()
         if self._handle is None:
             self._release(True)
             return self._gone
@@ -189,11 +190,11 @@ class SessionProcess:
         self._flood_bytes = limits.output_bytes * OUTPUT_FLOOD_FACTOR
         self._stop = None
         started = time.perf_counter()
-        self._timers = [self._loop.call_later(min(_WATCH_S, limits.timeout_s), self._watch, limits.timeout_s)]
         expected = self._expect_reply()
         try:
-            self._unsent = memoryview(pack_request(self._serial, code, memory_bytes))
-            self._send()
+            self._send(pack_request(self._serial, code, memory_bytes))
+            # After the request is on its way: the program begins meanwhile.
+            self._timers = [self._loop.call_later(min(_WATCH_S, limits.timeout_s), self._watch, limits.timeout_s)]
             reply = await expected
             if reply is not None and (reply.serial != self._serial or reply.kind not in _PROGRAM_KINDS):
                 self.kill(_CORRUPTED)
@@ -208,8 +209,7 @@ class SessionProcess:
         finally:
             for timer in self._timers:
                 timer.cancel()
-            if not self._is_closed:
-                self._loop.remove_reader(self._output_fd)
+            self._unwatch()
         if reply is None and self._is_worker_lost and self._stop is None:
             raise SandboxError("the sandbox's worker died while a program ran; the next program gets a new one")
         return Ended(self._capture.text(), duration_s, self._stop, reply, self._fault, signal_number)
@@ -231,20 +231,27 @@ class SessionProcess:
 
     # --- the channel --------------------------------------------------------------------------------------------------
 
-    def _send(self) -> None:
-        """Send what is unsent of the request, now and as the process takes it; a dead one is reported as its reply."""
+    def _send(self, request: bytes) -> None:
+        """Send `request`, now and as the process takes it; a dead one is reported as its reply."""
         if self._fault is not None:
             return
+        self._unsent = request
+        if not self._send_more():
+            self._loop.add_writer(self._channel.fileno(), self._send_rest)
+
+    def _send_more(self) -> bool:
+        """Send what the process takes now; whether nothing is left to do."""
         try:
             self._unsent = self._unsent[self._channel.send(self._unsent) :]
         except BlockingIOError:
-            pass
+            return False
         except (BrokenPipeError, ConnectionResetError):
             self._break(_ENDED)
-            return
-        if self._unsent:
-            self._loop.add_writer(self._channel.fileno(), self._send)
-        else:
+            return True
+        return not self._unsent
+
+    def _send_rest(self) -> None:
+        if self._send_more():
             self._loop.remove_writer(self._channel.fileno())
 
     def _expect_reply(self) -> asyncio.Future[Reply | None]:
@@ -296,6 +303,7 @@ class SessionProcess:
         """The program runs for a while: take its output as it comes, and mind its time."""
         if self._is_closed:
             return
+        self._is_watched = True
         self._loop.add_reader(self._output_fd, self._on_output)
         left_s = max(0.0, timeout_s - _WATCH_S)
         self._timers = [
@@ -303,13 +311,18 @@ class SessionProcess:
             self._loop.call_later(left_s + SOFT_GRACE_S, self._give_up),
         ]
 
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._output_fd)
+
     def _on_output(self) -> None:
         try:
             data = os.read(self._output_fd, READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         if not data:
-            self._loop.remove_reader(self._output_fd)
+            self._unwatch()
             return
         self._capture.add(data)
         if self._capture.total_bytes > self._flood_bytes and self._stop is None:

@@ -15,6 +15,7 @@ import struct
 import types
 
 from abaci.sandbox.worker.hardening import Confinement
+from abaci.sandbox.worker.session import Session, reserve_descriptors
 from abaci.sandbox.worker.stream import FrameKind, Multiplexer, StreamEnded
 from abaci.sandbox.worker.warm import warm_up
 from abaci.sandbox.worker.zygote import be_session
@@ -32,6 +33,7 @@ def serve(confinement_json: str) -> None:
     for descriptor in (0, 1):
         os.dup2(null, descriptor)
     os.close(null)
+    reserve_descriptors()
     warm_up()
     zygote = _Zygote(inbound, outbound, confinement)
     try:
@@ -42,10 +44,9 @@ def serve(confinement_json: str) -> None:
 
 class _Zygote:
     def __init__(self, inbound: int, outbound: int, confinement: Confinement) -> None:
-        self._confinement = confinement
         self._multiplexer = Multiplexer(inbound, outbound, self._on_frame)
         self._sessions: dict[int, int] = {}
-        self._base_bytes = address_space_bytes()
+        self._template = Session(confinement, address_space_bytes())
         self._bell, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._multiplexer.watch(self._bell, self._reap)
         signal.signal(signal.SIGCHLD, _do_nothing)
@@ -98,7 +99,7 @@ class _Zygote:
         highest = max(self._multiplexer.highest_descriptor, channel, output, self._wakeup)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(highest + 8, 128), hard), hard))
-        be_session(channel, output, self._confinement, self._base_bytes)
+        be_session(self._template, channel, output)
 
     def _reap(self) -> None:
         os.read(self._bell, 4096)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
-import functools
 import json
 import os
 import resource
@@ -27,6 +26,8 @@ _CAP_AMBIENT_CLEAR_ALL = 4
 _CAPABILITY_VERSION_3 = 0x20080522
 _MAX_CAPABILITY = 63
 
+_OWN_FILES = (("/tmp", landlock.WRITE), ("/proc", landlock.READ))
+"""What only the session itself can open, once it has mounted it."""
 _LIMITS_UNKNOWN_TO_GVISOR = {resource.RLIMIT_MSGQUEUE, resource.RLIMIT_RTPRIO, resource.RLIMIT_SIGPENDING}
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -60,29 +61,48 @@ class Confinement:
         return Confinement(**{**fields, "read_paths": tuple(fields["read_paths"])})
 
 
-def lock_up(confinement: Confinement) -> None:
-    """Apply everything, in the one order that works: identity, namespaces, limits, capabilities, files, system calls.
+class LockUp:
+    """The lock-up of sessions. What does not depend on the session is worked out here, once, before any fork.
 
     Raises:
-        OSError: a step was refused; the process must not run any program.
+        OSError: a path that programs may read cannot be opened.
     """
-    if confinement.user is not None:
-        change_user(confinement.user)
-    _be_killed_first()
-    if confinement.has_namespaces:
-        _own_namespaces(confinement.read_paths)
-    _limit_resources()
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    drop_capabilities()
-    _prctl(_PR_SET_DUMPABLE, 0)
-    # Changes of identity clear this flag, so it comes after them.
-    die_with_parent()
-    if confinement.is_landlock_required or landlock.version() > 0:
-        _restrict_files(confinement)
-    # Threads are allowed where their number can be bounded: the count is per user namespace, and here every session
-    # has its own. Elsewhere it is per user of the machine, and one session could take them all.
-    program = seccomp.compile_filter(os.getpid(), are_threads_allowed=confinement.has_namespaces)
-    seccomp.apply_filter(program)
+
+    def __init__(self, confinement: Confinement) -> None:
+        self._confinement = confinement
+        self._hidden = _below_scratch(confinement.read_paths) if confinement.has_namespaces else ()
+        self._limits = _resource_limits()
+        self._rules = _file_rules(confinement) if confinement.is_landlock_required or landlock.version() > 0 else None
+        # In a namespace of its own every session is process 1.
+        self._filter = _filter_for(1, confinement) if confinement.has_namespaces else None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What has to be open when it is applied, and no longer."""
+        return () if self._rules is None else self._rules.descriptors
+
+    def apply(self) -> None:
+        """Lock the calling process up, in the one order that works: identity, namespaces, limits, capabilities, files,
+        system calls.
+
+        Raises:
+            OSError: a step was refused; the process must not run any program.
+        """
+        confinement = self._confinement
+        if confinement.user is not None:
+            change_user(confinement.user)
+        _be_killed_first()
+        if confinement.has_namespaces:
+            _own_namespaces(self._hidden)
+        _limit_resources(self._limits)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        drop_capabilities()
+        _prctl(_PR_SET_DUMPABLE, 0)
+        # Changes of identity clear this flag, so it comes after them.
+        die_with_parent()
+        if self._rules is not None:
+            landlock.restrict(self._rules, _OWN_FILES if confinement.has_namespaces else ())
+        seccomp.apply_filter(self._filter or _filter_for(os.getpid(), confinement))
 
 
 def change_user(user: int) -> None:
@@ -133,14 +153,14 @@ def drop_capabilities() -> None:
     _check(_libc.capset(header, none), "capset")
 
 
-def _own_namespaces(read_paths: tuple[str, ...]) -> None:
+def _own_namespaces(hidden_paths: tuple[str, ...]) -> None:
     """A user and a mount namespace for this process alone (the fork made its pid namespace), and a scratch /tmp."""
     user, group = os.geteuid(), os.getegid()
     _check(_libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNS), "unshare")
     for path, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         _write(f"/proc/self/{path}", text)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    hidden = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in below_scratch(read_paths)]
+    hidden = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in hidden_paths]
     _mount("/tmp", flags, f"size={SCRATCH_BYTES},nr_inodes=4096,mode=700")
     for path, descriptor in hidden:
         _show_again(path, descriptor)
@@ -148,9 +168,8 @@ def _own_namespaces(read_paths: tuple[str, ...]) -> None:
     os.chdir("/tmp")
 
 
-@functools.cache
-def below_scratch(read_paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Libraries that the scratch `/tmp` would hide (abaci is installed below `/tmp`); looked up once, by the zygote."""
+def _below_scratch(read_paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Libraries that the scratch `/tmp` would hide (abaci is installed below `/tmp`)."""
     outermost: list[str] = []
     for path in sorted(os.path.realpath(path) for path in read_paths if os.path.exists(path)):
         is_covered = any(path == other or path.startswith(f"{other}/") for other in outermost)
@@ -171,7 +190,7 @@ def _show_again(path: str, descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _limit_resources() -> None:
+def _resource_limits() -> list[tuple[int, int]]:
     """Everything but the memory, which the first program's limits decide."""
     fixed = {
         resource.RLIMIT_CORE: 0,
@@ -183,9 +202,16 @@ def _limit_resources() -> None:
         resource.RLIMIT_RTPRIO: 0,
         resource.RLIMIT_SIGPENDING: 256,
     }
-    for limit, value in fixed.items():
-        hard = resource.getrlimit(limit)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    hard = {limit: resource.getrlimit(limit)[1] for limit in fixed}
+    return [(limit, _lower(value, hard[limit])) for limit, value in fixed.items()]
+
+
+def _lower(value: int, hard: int) -> int:
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def _limit_resources(limits: list[tuple[int, int]]) -> None:
+    for limit, value in limits:
         try:
             resource.setrlimit(limit, (value, value))
         except ValueError as error:
@@ -194,12 +220,16 @@ def _limit_resources() -> None:
                 raise PermissionError(errno.EPERM, f"limit {limit} cannot be set") from error
 
 
-def _restrict_files(confinement: Confinement) -> None:
+def _file_rules(confinement: Confinement) -> landlock.Rules:
     rules = [(path, landlock.READ) for path in confinement.read_paths]
     rules += [("/dev/null", landlock.WRITE), ("/dev/zero", landlock.READ), ("/dev/urandom", landlock.READ)]
-    if confinement.has_namespaces:
-        rules += [("/tmp", landlock.WRITE), ("/proc", landlock.READ)]
-    landlock.restrict(rules)
+    return landlock.prepare(rules)
+
+
+def _filter_for(pid: int, confinement: Confinement) -> bytes:
+    # Threads are allowed where their number can be bounded: the count is per user namespace, and there every session
+    # has its own. Elsewhere it is per user of the machine, and one session could take them all.
+    return seccomp.compile_filter(pid, are_threads_allowed=confinement.has_namespaces)
 
 
 def _mount(target: str, flags: int, options: str) -> None:

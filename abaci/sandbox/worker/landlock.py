@@ -6,11 +6,13 @@ kernel's `Documentation/userspace-api/landlock.rst` and `include/uapi/linux/land
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION_QUERY, _RULE_PATH_BENEATH = 1, 1
@@ -28,6 +30,8 @@ READ = _EXECUTE | _READ_FILE | _READ_DIR
 WRITE = ((1 << 15) - 1) & ~_EXECUTE
 """All but execute, within version 3; of these the kernel's version keeps what it knows."""
 
+_RULE = struct.Struct("=Qi")
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,43 +41,73 @@ def version() -> int:
     return max(answer, 0)
 
 
-def restrict(rules: Iterable[tuple[str, int]]) -> None:
-    """Leave this process only the files under the paths of `rules`, each with its rights; no TCP, no foreign signals.
+@dataclass(frozen=True)
+class Rules:
+    """What a process is to be left with, in the kernel's own words; made by `prepare`.
 
-    Paths that do not exist are left out. The network and signal parts need version 4 and 6. For ever, and for children.
+    Args:
+        attributes: what the rules are about.
+        handled: the rights among them that concern files.
+        packed: one rule a path. Each names an open descriptor.
+    """
+
+    attributes: bytes
+    handled: int
+    packed: tuple[bytes, ...]
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What has to stay open until the rules are in force."""
+        return tuple(_RULE.unpack(rule)[1] for rule in self.packed)
+
+
+def prepare(rules: Sequence[tuple[str, int]]) -> Rules:
+    """Leave a process only the files under the paths of `rules`, each with its rights; no TCP, no foreign signals.
+
+    Paths that do not exist are left out. The network and signal parts need version 4 and 6. The paths are opened here,
+    once for all processes that are forked from this one, and stay open.
 
     Raises:
-        OSError: the kernel refuses, or has no Landlock.
+        OSError: a path cannot be opened.
     """
     known = version()
     handled = (1 << max((n for v, n in _RIGHTS_OF_VERSION.items() if v <= known), default=0)) - 1
     attributes = struct.pack("=QQQ", handled, _ALL_NETWORK if known >= 4 else 0, _ALL_SCOPES if known >= 6 else 0)
     size = 24 if known >= 6 else 16 if known >= 4 else 8
-    ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
-    try:
-        for path, rights in rules:
-            _allow(ruleset, path, rights & handled)
-        _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0))
-    finally:
-        os.close(ruleset)
+    packed = []
+    for path, rights in rules:
+        with contextlib.suppress(FileNotFoundError):
+            packed.append(_pack(path, rights & handled))
+    return Rules(attributes[:size], handled, tuple(packed))
 
 
-def _allow(ruleset: int, path: str, rights: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            rights &= _FILE_RIGHTS
-        rule = struct.pack("=Qi", rights, descriptor)
-        _call(_ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint(0))
-    finally:
-        os.close(descriptor)
+def restrict(rules: Rules, later: Sequence[tuple[str, int]]) -> None:
+    """Hold this process to `rules`, and to the paths of `later`, which exist by now. For ever, and for children.
+
+    Raises:
+        OSError: the kernel refuses, or has no Landlock.
+    """
+    ruleset = _call(_CREATE_RULESET, rules.attributes, ctypes.c_size_t(len(rules.attributes)), 0)
+    for rule in rules.packed:
+        _call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
+    for path, rights in later:
+        rule = _pack(path, rights & rules.handled)
+        _call(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0)
+        os.close(_RULE.unpack(rule)[1])
+    _call(_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def _pack(path: str, rights: int) -> bytes:
+    """The rule for `path`, which is opened for it."""
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        rights &= _FILE_RIGHTS
+    return _RULE.pack(rights, descriptor)
 
 
 def _call(number: int, *arguments: object) -> int:
-    answer: int = _libc.syscall(ctypes.c_long(number), *arguments)
+    answer: int = _libc.syscall(number, *arguments)
     if answer < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"Landlock: {os.strerror(code)}")

@@ -79,6 +79,10 @@ _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER_OFFSET, _ARCH_OFFSET, _ARGUMENTS_OFFSET = 0, 4, 16
 
+_ANY_PID = 0x7ABAC1DD
+"""No process has this number, and no other constant of the program contains it."""
+_CONSTANT = struct.Struct("=I")
+
 Instruction = tuple[int, int, int, int]
 """Classic BPF: operation, jump if true, jump if false, constant."""
 
@@ -90,21 +94,26 @@ class _SockFprog(ctypes.Structure):
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@functools.cache
 def compile_filter(pid: int, *, are_threads_allowed: bool, machine: str | None = None) -> bytes:
-    """The BPF program for the process `pid` (its id as it sees it itself), 8 bytes an instruction; cached.
+    """The BPF program for the process `pid` (its id as it sees it itself), 8 bytes an instruction.
 
     Raises:
         OSError: the machine's architecture is not one of `ARCHITECTURES`.
     """
-    machine = machine or platform.machine()
+    program = _compile_for_any(are_threads_allowed, machine or platform.machine())
+    return program.replace(_CONSTANT.pack(_ANY_PID), _CONSTANT.pack(pid))
+
+
+@functools.cache
+def _compile_for_any(are_threads_allowed: bool, machine: str) -> bytes:
+    """The program with `_ANY_PID` wherever the process's own id belongs: all but that is the same for every session."""
     if machine not in ARCHITECTURES:
         raise OSError(
             errno.ENOSYS, f"no system-call table for {machine}: only {', '.join(ARCHITECTURES)} are supported"
         )
     column, architecture = ARCHITECTURES[machine]
     blocks = {numbers[column]: [(_RETURN, 0, 0, _ALLOW)] for numbers in ALLOWED.values()}
-    blocks |= {CHECKED[name][column]: block for name, block in _checked(pid, are_threads_allowed).items()}
+    blocks |= {CHECKED[name][column]: block for name, block in _checked(_ANY_PID, are_threads_allowed).items()}
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH_OFFSET),
         (_JUMP_EQUAL, 1, 0, architecture),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
+import ctypes
 import os
+import random
 import resource
 import select
 import signal
 import types
+from collections.abc import Iterator
 
-from abaci.sandbox.worker.hardening import Confinement, lock_up
+from abaci.sandbox.worker.hardening import Confinement, LockUp
 from abaci.sandbox.worker.program import Ending, Interpreter
 from abaci.sandbox.worker.warm import SPARE_STEPS
 from abaci.sandbox.worker.wire import REQUEST, Reply, ReplyKind
@@ -23,6 +26,8 @@ _RECOVERY_BYTES = 8 << 20
 """What of it the program after a full one may use, in bytes: it takes some to say `del x`."""
 _IDLE_MS = 10
 """For how long nobody must have wanted a session before it practises, in milliseconds."""
+_TWISTER_BYTES = 624 * 4
+"""The words of a Mersenne Twister. Any will do that are not all zero."""
 _READ_BYTES = 4096
 """Enough for most programs at once; of a longer one the rest is read by its length."""
 
@@ -31,78 +36,93 @@ class _HostHungUp(Exception):
     """The other end of the channel is closed: the session is over."""
 
 
-def run_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> None:
-    """Become a session on these two descriptors. Called in a freshly forked process; returns when the host hangs up.
+class Session:
+    """What every session begins as: made by the zygote, run by each process that it forks.
 
     Args:
-        channel: our end of the session channel.
-        output: the write end of the pipe that carries what programs print.
         confinement: what to lock up with.
         base_bytes: address space in use before any program ran (`mapped_bytes`): memory limits count from there.
+
+    Raises:
+        OSError: the lock-up cannot be prepared.
     """
-    _arrange_descriptors(channel, output)
-    try:
-        _reseed()
-        lock_up(confinement)
-    except OSError as error:
-        _send(Reply(0, ReplyKind.BROKEN, error=f"the session could not be locked up: {error}"))
-        return
-    session = _Session(base_bytes)
-    session.rehearse()
-    _send(Reply(0, ReplyKind.READY))
-    _practise()
-    try:
-        session.serve()
-    except _HostHungUp:
-        return
 
-
-class _Session:
-    """The loop, and the interrupt handler that only ever stops programs."""
-
-    def __init__(self, base_bytes: int) -> None:
+    def __init__(self, confinement: Confinement, base_bytes: int) -> None:
+        self._lock_up = LockUp(confinement)
+        self._kept = sorted((*self._lock_up.descriptors, CHANNEL_FD, OUTPUT_FD, NULL_FD))
+        self._dice = Dice()
         self._base_bytes = base_bytes
         self._limit_bytes: int | None = None
         self._extra_bytes = 0
         self._is_running = False
-        self._interpreter = Interpreter()
+        with _as_in_a_session():
+            self._interpreter = Interpreter()
+            self._rehearse()
 
-    def rehearse(self) -> None:
+    def run(self, channel: int, output: int) -> None:
+        """Become a session on these two descriptors, in a freshly forked process; returns when the host hangs up.
+
+        Args:
+            channel: our end of the session channel.
+            output: the write end of the pipe that carries what programs print.
+        """
+        _arrange_descriptors(channel, output, self._kept)
+        try:
+            self._dice.throw_anew()
+            self._lock_up.apply()
+        except OSError as error:
+            _send(Reply(0, ReplyKind.BROKEN, error=f"the session could not be locked up: {error}"))
+            return
+        for descriptor in self._lock_up.descriptors:
+            os.close(descriptor)
+        self._clear_up()
+        self._rehearse()
+        _send(Reply(0, ReplyKind.READY))
+        _practise()
+        try:
+            self._serve()
+        except _HostHungUp:
+            return
+
+    def _rehearse(self) -> None:
         """Run an empty program of our own: the pages it writes to are copied now and not while somebody waits."""
-        self._interpreter.run("print(end='')")
+        self._answer(0, "print(end='')")
         self._interpreter.forget_programs()
 
-    def serve(self) -> None:
+    def _serve(self) -> None:
         """Run one program after another.
 
         Raises:
             _HostHungUp: the normal end.
         """
         while True:
-            serial, source, memory_bytes = _receive()
-            code = source.decode("utf-8", "surrogatepass")
-            self._prepare(memory_bytes)
-            try:
-                ending = self._run(code)
-            except BaseException as error:  # noqa: BLE001
-                # An interrupt between the program's end and this line, or a program that broke the interpreter itself.
-                ending = Ending(ReplyKind.ERROR, error=type(error).__name__)
-            self._extra_bytes = _RECOVERY_BYTES if ending.kind is ReplyKind.MEMORY else 0
-            self._set_soft_limit(_HEADROOM_BYTES)
-            _send(Reply(serial, ending.kind, ending.result, ending.error, ending.traceback))
+            serial, code, memory_bytes = _receive()
+            self._limit_memory(memory_bytes)
+            _send(self._answer(serial, code))
+            # Only now, when nobody waits.
+            self._clear_up()
 
-    def _prepare(self, memory_bytes: int) -> None:
-        """Undo what the last program may have done to signals, descriptors and limits."""
+    def _answer(self, serial: int, code: str) -> Reply:
+        """Run `code`, and say how it ended."""
+        try:
+            ending = self._run(code)
+        except BaseException as error:  # noqa: BLE001
+            # An interrupt between the program's end and this line, or a program that broke the interpreter itself.
+            ending = Ending(ReplyKind.ERROR, error=type(error).__name__)
+        self._extra_bytes = _RECOVERY_BYTES if ending.kind is ReplyKind.MEMORY else 0
+        self._set_soft_limit(_HEADROOM_BYTES)
+        return Reply(serial, ending.kind, ending.result, ending.error, ending.traceback)
+
+    def _clear_up(self) -> None:
+        """Undo what the last program may have done to timers, signals and descriptors."""
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            # Left running, it would end the session between two programs.
+            signal.setitimer(timer, 0)
         os.dup2(NULL_FD, 0)
         os.dup2(OUTPUT_FD, 1)
         os.dup2(OUTPUT_FD, 2)
         signal.signal(signal.SIGINT, self._on_interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-        if self._limit_bytes is None:
-            self._limit_bytes = self._base_bytes + memory_bytes
-            hard = self._limit_bytes + _HEADROOM_BYTES
-            resource.setrlimit(resource.RLIMIT_AS, (self._limit_bytes, hard))
-        self._set_soft_limit(self._extra_bytes)
 
     def _run(self, code: str) -> Ending:
         self._is_running = True
@@ -110,14 +130,18 @@ class _Session:
             return self._interpreter.run(code)
         finally:
             self._is_running = False
-            for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-                # Left running, it would end the session between two programs.
-                signal.setitimer(timer, 0)
 
     def _on_interrupt(self, signum: int, frame: types.FrameType | None) -> None:
         # Between programs an interrupt came too late: there is nothing left to stop.
         if self._is_running:
             raise KeyboardInterrupt
+
+    def _limit_memory(self, memory_bytes: int) -> None:
+        if self._limit_bytes is None:
+            self._limit_bytes = self._base_bytes + memory_bytes
+            hard = self._limit_bytes + _HEADROOM_BYTES
+            resource.setrlimit(resource.RLIMIT_AS, (self._limit_bytes, hard))
+        self._set_soft_limit(self._extra_bytes)
 
     def _set_soft_limit(self, extra_bytes: int) -> None:
         if self._limit_bytes is not None:
@@ -125,17 +149,40 @@ class _Session:
             resource.setrlimit(resource.RLIMIT_AS, (min(self._limit_bytes + extra_bytes, hard), hard))
 
 
-def _arrange_descriptors(channel: int, output: int) -> None:
-    """Keep channel, output and /dev/null at their numbers, and close everything else that the zygote had open."""
+def reserve_descriptors() -> None:
+    """Take the numbers that sessions use, in the zygote, before anything else can get them."""
     null = os.open("/dev/null", os.O_RDONLY)
-    # Out of the way first: any of the three may already have the number that another one is to get.
-    sources = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, NULL_FD + 1) for descriptor in (channel, output, null)]
-    for target, source in zip((CHANNEL_FD, OUTPUT_FD, NULL_FD), sources, strict=True):
-        os.dup2(source, target, inheritable=False)
-    for target, source in ((0, NULL_FD), (1, OUTPUT_FD), (2, OUTPUT_FD)):
-        os.dup2(source, target)
-    os.closerange(3, CHANNEL_FD)
-    os.closerange(NULL_FD + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    for number in (CHANNEL_FD, OUTPUT_FD, NULL_FD):
+        os.dup2(null, number, inheritable=False)
+    os.close(null)
+
+
+@contextlib.contextmanager
+def _as_in_a_session() -> Iterator[None]:
+    """Standard streams that are what they are in a session: nothing to read, and a pipe to write to."""
+    own = [os.dup(number) for number in range(3)]
+    read_fd, write_fd = os.pipe()
+    try:
+        for number, descriptor in enumerate((NULL_FD, write_fd, write_fd)):
+            os.dup2(descriptor, number)
+        yield
+    finally:
+        for number, descriptor in enumerate(own):
+            os.dup2(descriptor, number)
+        for descriptor in (*own, read_fd, write_fd):
+            os.close(descriptor)
+
+
+def _arrange_descriptors(channel: int, output: int, kept: list[int]) -> None:
+    """Put channel and output at their numbers, where /dev/null is in the zygote, and close all but `kept`, in order."""
+    os.dup2(channel, CHANNEL_FD, inheritable=False)
+    os.dup2(output, OUTPUT_FD, inheritable=False)
+    first = 3
+    for descriptor in kept:
+        if first < descriptor:
+            os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _practise() -> None:
@@ -161,20 +208,31 @@ def mapped_bytes() -> int:
         return int(file.read().split()[0]) * resource.getpagesize()
 
 
-def _reseed() -> None:
-    """Give NumPy's global generator a seed of its own; Python's `random` does so by itself after a fork."""
-    import numpy
+class Dice:
+    """The two generators of random numbers that programs share with the zygote: Python's and NumPy's global ones."""
 
-    numpy.random.seed(int.from_bytes(os.urandom(4), "little"))
+    def __init__(self) -> None:
+        import numpy
+        from numpy.random.mtrand import get_bit_generator
+
+        # The state of a Mersenne Twister: its words, then how many of them have been used. After this: all.
+        numpy.random.seed(0)
+        self._address = get_bit_generator().ctypes.state_address
+
+    def throw_anew(self) -> None:
+        """Give both a state of this process's own."""
+        random.seed()
+        # Not `numpy.random.seed`, which writes to sixty pages.
+        ctypes.memmove(self._address, os.urandom(_TWISTER_BYTES), _TWISTER_BYTES)
 
 
-def _receive() -> tuple[int, bytes, int]:
+def _receive() -> tuple[int, str, int]:
     """The next request: its serial number, code and memory. The host sends one at a time, so nothing follows it.
 
     Raises:
         _HostHungUp: there are no more.
     """
-    data = bytearray()
+    data = b""
     end = REQUEST.size
     while len(data) < end:
         part = os.read(CHANNEL_FD, max(_READ_BYTES, end - len(data)))
@@ -182,9 +240,9 @@ def _receive() -> tuple[int, bytes, int]:
             raise _HostHungUp
         data += part
         if end == REQUEST.size <= len(data):
-            end += REQUEST.unpack_from(data)[1]
-    serial, _, memory_bytes = REQUEST.unpack_from(data)
-    return serial, bytes(data[REQUEST.size :]), memory_bytes
+            serial, size, memory_bytes = REQUEST.unpack_from(data)
+            end += size
+    return serial, data[REQUEST.size :].decode("utf-8", "surrogatepass"), memory_bytes
 
 
 def _send(reply: Reply) -> None:
@@ -193,7 +251,7 @@ def _send(reply: Reply) -> None:
     Raises:
         _HostHungUp: nobody listens any more.
     """
-    rest = memoryview(reply.pack())
+    rest = reply.pack()
     while rest:
         try:
             rest = rest[os.write(CHANNEL_FD, rest) :]

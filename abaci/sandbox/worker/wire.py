@@ -91,6 +91,8 @@ ERROR_BYTES = 4 * 1024
 TRACEBACK_BYTES = 32 * 1024
 _CAPS = (RESULT_BYTES, ERROR_BYTES, TRACEBACK_BYTES)
 
+_NO_TEXTS = (None, None, None)
+
 REPLY_BYTES = _REPLY.size + sum(_CAPS)
 """The longest reply a session may send."""
 
@@ -120,6 +122,8 @@ class Reply:
     def pack(self) -> bytes:
         """The reply's bytes, each text cut in its middle to its cap."""
         texts = (self.result, self.error, self.traceback)
+        if texts == _NO_TEXTS:
+            return _REPLY.pack(_MAGIC, self.serial, self.kind, 0, 0, 0)
         parts = [b"" if text is None else b"+" + _cut(text, cap - 1) for text, cap in zip(texts, _CAPS, strict=True)]
         return _REPLY.pack(_MAGIC, self.serial, self.kind, *map(len, parts)) + b"".join(parts)
 
@@ -135,7 +139,7 @@ def parse_reply(buffer: bytes | bytearray) -> tuple[Reply, int] | None:
             raise ValueError("the frame does not start like a reply")
         return None
     magic, serial, kind, *lengths = _REPLY.unpack_from(buffer)
-    if magic != _MAGIC or any(length > cap for length, cap in zip(lengths, _CAPS, strict=True)):
+    if magic != _MAGIC or not (lengths[0] <= _CAPS[0] and lengths[1] <= _CAPS[1] and lengths[2] <= _CAPS[2]):
         raise ValueError("the frame's header is not that of a reply")
     end = _REPLY.size + sum(lengths)
     if len(buffer) < end:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+import fcntl
 import os
 import resource
 import select
@@ -15,9 +16,8 @@ import socket
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from abaci.sandbox.worker import seccomp
-from abaci.sandbox.worker.hardening import Confinement, below_scratch, change_user, die_with_parent
-from abaci.sandbox.worker.session import mapped_bytes, run_session
+from abaci.sandbox.worker.hardening import Confinement, change_user, die_with_parent
+from abaci.sandbox.worker.session import NULL_FD, Session, mapped_bytes, reserve_descriptors
 from abaci.sandbox.worker.warm import warm_up
 from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
 
@@ -40,10 +40,13 @@ def serve(control_fd: int, host_pid: int, confinement_json: str) -> None:
     # A handle of every session is open here.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    control_fd = _out_of_the_way(control_fd)
+    reserve_descriptors()
     with socket.socket(fileno=control_fd) as control:
         warm_up()
+        zygote = Zygote(control, confinement)
         control.send(Control(ControlKind.READY).pack())
-        Zygote(control, confinement).serve()
+        zygote.serve()
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,14 @@ class Zygote:
 
     def __init__(self, control: socket.socket, confinement: Confinement) -> None:
         self._control = control
-        self._confinement = confinement
         self._children: dict[int, _Child] = {}
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
         # Kept to come back to after making a child's namespace: only from its own may a process make another.
         self._own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY) if confinement.has_namespaces else None
-        self._base_bytes = mapped_bytes()
-        # Worked out here, both are inherited; in a namespace of its own every session is process 1.
-        seccomp.compile_filter(1, are_threads_allowed=confinement.has_namespaces)
-        below_scratch(confinement.read_paths)
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._template = Session(confinement, mapped_bytes())
+        # Our own lock, which one thread alone never waits for, need not be given up for a system call.
+        self._libc = ctypes.PyDLL(None, use_errno=True)
 
     def serve(self) -> None:
         """Until the host hangs up; no session is left then."""
@@ -110,7 +110,7 @@ class Zygote:
     def _spawn(self, session: int, channel: int, output: int) -> None:
         pid = self._fork()
         if pid == 0:
-            be_session(channel, output, self._confinement, self._base_bytes)
+            be_session(self._template, channel, output)
         pidfd = os.pidfd_open(pid)
         self._children[pidfd] = _Child(session, pid, pidfd)
         self._poll.register(pidfd, select.POLLIN)
@@ -119,19 +119,24 @@ class Zygote:
     def _fork(self) -> int:
         """Fork, into a new pid namespace where the tier has them; there the child is process 1."""
         if self._own_pid_namespace is None:
-            return os.fork()
+            return self._bare_fork()
         _check(self._libc.unshare(_CLONE_NEWPID), "unshare")
+        pid = 1
         try:
-            pid = os.fork()
-        except OSError:
-            self._return_to_own_namespace(self._own_pid_namespace)
-            raise
-        if pid:
-            self._return_to_own_namespace(self._own_pid_namespace)
+            pid = self._bare_fork()
+        finally:
+            if pid:
+                _check(self._libc.setns(self._own_pid_namespace, _CLONE_NEWPID), "setns")
         return pid
 
-    def _return_to_own_namespace(self, descriptor: int) -> None:
-        _check(self._libc.setns(descriptor, _CLONE_NEWPID), "setns")
+    def _bare_fork(self) -> int:
+        """Fork without what `os.fork` does for processes with threads and locks: here is one thread, and it holds none.
+
+        Those hooks write to two hundred pages, each of which the child would copy.
+        """
+        pid: int = self._libc.fork()
+        _check(min(pid, 0), "fork")
+        return pid
 
     def _reap(self, child: _Child) -> None:
         self._poll.unregister(child.pidfd)
@@ -140,14 +145,21 @@ class Zygote:
         self._control.send(Control(ControlKind.EXITED, child.session, status).pack())
 
 
-def be_session(channel: int, output: int, confinement: Confinement, base_bytes: int) -> NoReturn:
+def be_session(template: Session, channel: int, output: int) -> NoReturn:
     """Run a session in this forked process, and never return into the zygote's code."""
     status = 1
     try:
-        run_session(channel, output, confinement, base_bytes)
+        template.run(channel, output)
         status = 0
     finally:
         os._exit(status)
+
+
+def _out_of_the_way(descriptor: int) -> int:
+    """`descriptor` by a number that no session uses; the host may have called it by one of theirs."""
+    elsewhere = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, NULL_FD + 1)
+    os.close(descriptor)
+    return elsewhere
 
 
 def _with_usable_user(confinement: Confinement) -> Confinement:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 import pytest_asyncio
@@ -20,6 +20,7 @@ from abaci.sandbox.base import Limits
 from abaci.sandbox.config import LandlockConfig, PoolConfig
 from abaci.sandbox.landlock import LandlockSandbox
 from abaci.sandbox.pool import PooledSandbox
+from abaci.sandbox.worker.session import CHANNEL_FD
 from abaci.sandbox.zygote import Launched
 from abaci.types import ExecutionStatus
 
@@ -139,7 +140,11 @@ async def test_leaving_a_session_kills_it_without_waiting_for_the_kernel(sandbox
     assert pid is not None
     assert sandbox._ending
     await settled(sandbox)
-    assert str(pid) not in os.listdir("/proc")
+    # It has ended; its parent, the zygote, notices that no sooner than we do.
+    deadline = time.monotonic() + 5
+    while str(pid) in os.listdir("/proc"):
+        assert time.monotonic() < deadline, "the process was not reaped"
+        await asyncio.sleep(0.01)
 
 
 FAULTS = """
@@ -201,6 +206,16 @@ async def test_very_many_sessions_may_be_open_at_once() -> None:
         sessions = [await stack.enter_async_context(sandbox.session()) for _ in range(80)]
         results = await asyncio.gather(*(session.execute(f"print({n})") for n, session in enumerate(sessions)))
     assert [execution.stdout for execution in results] == [f"{number}\n" for number in range(80)]
+
+
+async def test_the_worker_may_be_started_on_any_number_of_descriptor() -> None:
+    # So many are open here that the next ones have the numbers of a session's own.
+    with ExitStack() as taken:
+        while (descriptor := os.open("/dev/null", os.O_RDONLY)) < CHANNEL_FD - 2:
+            taken.callback(os.close, descriptor)
+        taken.callback(os.close, descriptor)
+        async with LandlockSandbox(LandlockConfig(spares=0)) as sandbox, sandbox.session() as session:
+            assert (await session.execute("print(1)")).stdout == "1\n"
 
 
 async def test_code_larger_than_a_socket_holds_is_sent_whole(sandbox: LandlockSandbox) -> None:

@@ -49,6 +49,16 @@ def column_of(machine: str) -> tuple[int, int]:
     return ARCHITECTURES[machine]
 
 
+def test_filters_of_two_processes_differ_in_their_own_numbers_only(machine: str) -> None:
+    one, other = (
+        list(struct.iter_unpack("=HBBI", compile_filter(pid, are_threads_allowed=True, machine=machine)))
+        for pid in (1, PID)
+    )
+    different = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    assert different
+    assert all(a[:3] == b[:3] and (a[3], b[3]) == (1, PID) for a, b in different)
+
+
 def test_every_listed_call_is_allowed(machine: str) -> None:
     column, architecture = column_of(machine)
     program = compile_filter(PID, are_threads_allowed=True, machine=machine)
