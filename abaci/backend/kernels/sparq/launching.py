@@ -20,6 +20,9 @@ MAX_CANDIDATES = 2 * MAX_KEYS
 ATTEND_STAGES = 7
 """So that two tiles are on their way: a tile's pages are loaded two stages before it, its list two before them."""
 
+APPENDED_BYTES = 16384
+"""Of keys, and of values, that one program writes."""
+
 
 @dataclass(frozen=True)
 class SparqPlan:
@@ -50,8 +53,12 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     cut = SparqPlan(chunk, choose_tiling("estimate", policy.components, *head), tiling, splits)
     block = Stages.of(batch, policy, cut).block
     # As many threads as keep the candidates' scores in registers; four warps do for the small tiles of float32.
-    warps = 16 if block > 8192 else 8 if block > 4096 or batch.q.dtype != torch.float32 else 4
-    return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=None))
+    is_small = batch.q.dtype == torch.float32 and batch.head_size <= 128
+    warps = 16 if block > 8192 else 8 if block > 4096 or not is_small else 4
+    # For small heads the assembler, left alone, aims at more programs and spills.
+    is_tight = batch.head_size <= 64 and batch.q.dtype != torch.float32
+    registers = (128 if warps == 16 else 224) if is_tight else None
+    return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=registers))
 
 
 def choose_chunk(pairs: int, capacity: int, keys: int, processors: int) -> int:
@@ -297,7 +304,8 @@ def append(batch: PagedBatch, k: torch.Tensor, v: torch.Tensor, index: SparqInde
 
     if batch.requests == 0 or batch.tokens == 0:
         return
-    block = 16 if batch.max_query_len <= 16 else min(64, 8192 // block_size(batch.head_size))
+    # Of a prompt, so many that registers hold their keys and values.
+    block = 16 if batch.max_query_len <= 16 else min(64, APPENDED_BYTES // block_size(batch.head_size) // k.itemsize)
     is_one_block = batch.max_query_len <= block
     blocks = batch.requests if is_one_block else batch.tokens // block + batch.requests
     columns = index.columns_of(batch)
