@@ -1,7 +1,10 @@
-"""The zygote in a machine of its own (gVisor): it forks sessions, and speaks with the host over one byte stream.
+"""The zygote in a machine of its own (gVisor), and the relay that speaks for it with the host over one byte stream.
 
 Such a kernel gives no pidfds, takes no descriptors from the host, and has no Landlock: the container shows nothing but
 the interpreter and its libraries instead, with no place to write and no `/proc`.
+
+Relay and zygote are two processes, because every session begins as a copy of the zygote: what had passed through its
+memory, the programs and outputs of other sessions, could be read there by all that come later.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import mmap
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -18,6 +22,7 @@ from abaci.sandbox.worker.hardening import Confinement
 from abaci.sandbox.worker.session import Session, reserve_descriptors
 from abaci.sandbox.worker.stream import FrameKind, Multiplexer, StreamEnded
 from abaci.sandbox.worker.warm import warm_up
+from abaci.sandbox.worker.wire import CONTROL_BYTES, Control, ControlKind, parse_control
 from abaci.sandbox.worker.zygote import be_session
 
 _STATUS = struct.Struct("<i")
@@ -34,69 +39,149 @@ def serve(confinement_json: str) -> None:
         os.dup2(null, descriptor)
     os.close(null)
     reserve_descriptors()
-    warm_up()
-    zygote = _Zygote(inbound, outbound, confinement)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # Before a byte of the stream is read.
+    if os.fork() == 0:
+        ours.close()
+        os.close(inbound)
+        os.close(outbound)
+        _be_zygote(theirs, confinement)
+    theirs.close()
     try:
-        zygote.serve()
+        _Relay(inbound, outbound, ours).serve()
     except StreamEnded:
         return
 
 
-class _Zygote:
-    def __init__(self, inbound: int, outbound: int, confinement: Confinement) -> None:
+def _be_zygote(control: socket.socket, confinement: Confinement) -> None:
+    status = 1
+    try:
+        warm_up()
+        _Zygote(control, confinement).serve()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+class _Relay:
+    """The first process of the machine: the sessions' bytes pass here, and the zygote is told what the host wants."""
+
+    def __init__(self, inbound: int, outbound: int, zygote: socket.socket) -> None:
+        self._zygote = zygote
         self._multiplexer = Multiplexer(inbound, outbound, self._on_frame)
-        self._sessions: dict[int, int] = {}
-        self._template = Session(confinement, address_space_bytes())
-        self._bell, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._multiplexer.watch(self._bell, self._reap)
-        signal.signal(signal.SIGCHLD, _do_nothing)
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        self._multiplexer.watch(zygote.fileno(), self._on_control)
 
     def serve(self) -> None:
-        """Until the stream ends.
+        """Until the stream ends, or the zygote.
 
         Raises:
             StreamEnded: always, in the end.
         """
-        self._multiplexer.send(FrameKind.READY, 0)
         while True:
             self._multiplexer.turn()
 
     def _on_frame(self, kind: FrameKind, session: int, payload: bytes) -> None:
-        if kind is FrameKind.SPAWN:
-            try:
+        try:
+            if kind is FrameKind.SPAWN:
                 self._spawn(session)
-            except OSError as error:
-                self._multiplexer.send(FrameKind.FAILED, session, str(error).encode())
-        elif kind is FrameKind.SIGNAL:
-            pid = next((pid for pid, number in self._sessions.items() if number == session), None)
-            # Ours and not yet reaped, so the number is nobody else's.
-            if pid is not None:
-                os.kill(pid, payload[0])
+            elif kind is FrameKind.SIGNAL:
+                self._zygote.send(Control(ControlKind.SIGNAL, session, payload[0]).pack())
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise StreamEnded from error
+        except OSError as error:
+            self._multiplexer.send(FrameKind.FAILED, session, str(error).encode())
 
     def _spawn(self, session: int) -> None:
         ours, theirs = socket.socketpair()
-        read_fd, write_fd = os.pipe()
+        with ours, theirs:
+            read_fd, write_fd = os.pipe()
+            try:
+                socket.send_fds(self._zygote, [Control(ControlKind.SPAWN, session).pack()], [theirs.fileno(), write_fd])
+            except OSError:
+                os.close(read_fd)
+                raise
+            finally:
+                os.close(write_fd)
+            self._multiplexer.join(session, ours.detach(), read_fd, is_output_ours=True)
+
+    def _on_control(self) -> None:
+        """Pass on what the zygote says."""
+        packet = self._zygote.recv(CONTROL_BYTES)
+        if not packet:
+            raise StreamEnded
+        control = parse_control(packet)
+        if control.kind is ControlKind.READY:
+            self._multiplexer.send(FrameKind.READY, 0)
+        elif control.kind is ControlKind.SPAWNED:
+            self._multiplexer.send(FrameKind.SPAWNED, control.session)
+        elif control.kind is ControlKind.FAILED:
+            self._multiplexer.part(control.session)
+            self._multiplexer.send(FrameKind.FAILED, control.session, control.text.encode())
+        elif control.kind is ControlKind.EXITED:
+            self._multiplexer.send(FrameKind.EXITED, control.session, _STATUS.pack(control.status))
+
+
+class _Zygote:
+    """Forks sessions and reports their ends; a bell tells of these where there are no pidfds."""
+
+    def __init__(self, control: socket.socket, confinement: Confinement) -> None:
+        self._control = control
+        self._sessions: dict[int, int] = {}
+        self._template = Session(confinement, address_space_bytes())
+        self._bell, self._wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._poll.register(self._bell, select.POLLIN)
+        signal.signal(signal.SIGCHLD, _do_nothing)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Until the relay hangs up."""
+        self._control.send(Control(ControlKind.READY).pack())
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._bell:
+                    self._reap()
+                elif not self._answer():
+                    return
+
+    def _answer(self) -> bool:
+        """Handle one packet; False: the relay hung up."""
+        packet, descriptors, _, _ = socket.recv_fds(self._control, CONTROL_BYTES, 2)
+        if not packet:
+            return False
+        request = parse_control(packet)
+        if request.kind is ControlKind.SIGNAL:
+            self._signal(request.session, request.status)
+            return True
+        channel, output = descriptors
         try:
-            pid = os.fork()
-            if pid == 0:
-                self._become_session(theirs.fileno(), write_fd)
-        except OSError:
-            ours.close()
-            os.close(read_fd)
-            raise
+            self._spawn(request.session, channel, output)
+        except OSError as error:
+            self._control.send(Control(ControlKind.FAILED, request.session, text=str(error)).pack())
         finally:
-            theirs.close()
-            os.close(write_fd)
+            os.close(channel)
+            os.close(output)
+        return True
+
+    def _signal(self, session: int, signum: int) -> None:
+        pid = next((pid for pid, number in self._sessions.items() if number == session), None)
+        # Ours and not yet reaped, so the number is nobody else's.
+        if pid is not None:
+            os.kill(pid, signum)
+
+    def _spawn(self, session: int, channel: int, output: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become_session(channel, output)
         self._sessions[pid] = session
-        self._multiplexer.join(session, ours.detach(), read_fd, is_output_ours=True)
-        self._multiplexer.send(FrameKind.SPAWNED, session)
+        self._control.send(Control(ControlKind.SPAWNED, session).pack())
 
     def _become_session(self, channel: int, output: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # The session closes every descriptor up to this limit, one by one where the kernel knows no other way.
-        highest = max(self._multiplexer.highest_descriptor, channel, output, self._wakeup)
+        highest = max(self._control.fileno(), channel, output, self._bell, self._wakeup)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(highest + 8, 128), hard), hard))
         be_session(self._template, channel, output)
@@ -109,7 +194,7 @@ class _Zygote:
                 return
             session = self._sessions.pop(pid, None)
             if session is not None:
-                self._multiplexer.send(FrameKind.EXITED, session, _STATUS.pack(status))
+                self._control.send(Control(ControlKind.EXITED, session, status).pack())
 
 
 def address_space_bytes() -> int:

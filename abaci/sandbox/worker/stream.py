@@ -207,11 +207,6 @@ class Multiplexer:
             if number == session:
                 self._close(session, flow, descriptor)
 
-    @property
-    def highest_descriptor(self) -> int:
-        """The highest of the descriptors in use here."""
-        return max([self._inbound, self._outbound, *self._watched, *self._keys])
-
     def turn(self) -> None:
         """Wait until something happens, and handle it.
 

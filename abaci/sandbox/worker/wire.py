@@ -39,6 +39,8 @@ class ControlKind(IntEnum):
     SPAWNED_AFAR = 6
     """bridge → host: it runs where there are no pidfds (a line comes along: each byte on it is a signal for the
     process, its end is the process's end)."""
+    SIGNAL = 7
+    """relay → zygote, where there are no pidfds: `status` is a signal for the session's process."""
 
 
 @dataclass(frozen=True, slots=True)
