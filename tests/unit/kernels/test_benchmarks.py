@@ -31,7 +31,9 @@ SCRIPT = Path(kernels.__file__)
 def test_the_script_goes_through_every_kind_of_case_and_says_no_time() -> None:
     # An engine that other tests ran in this process may have switched compilation off, also for its children.
     env = {name: value for name, value in os.environ.items() if name != "TORCH_COMPILE_DISABLE"}
-    done = subprocess.run([sys.executable, SCRIPT, "--self-check"], env=env, capture_output=True, text=True, timeout=170)
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--self-check"], env=env, capture_output=True, text=True, timeout=170
+    )
     assert done.returncode == 0, done.stderr
     lines = [line.rsplit(maxsplit=1) for line in done.stdout.splitlines()]
     assert {last for _, last in lines} == {"right"}
