@@ -1,7 +1,8 @@
 """Atomic Self-Consistency: what many chains say becomes the text (Thirukovalluru et al. 2024, arXiv 2405.13131).
 
 The answer is another aggregator's. Its explanation is merged from the atoms that several of the winner's chains share,
-and must box that answer. A long-form problem has no answer to vote on: the merged text of all chains is the answer.
+and must box that answer. A long-form problem has no answer to vote on: the merged text of all chains is the answer, and
+may hold no number that they do not share.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from abaci.aggregation.config import AtomicConfig
 from abaci.aggregation.embedding import Embedder
 from abaci.aggregation.judge import Judge, Question, Unreadable
 from abaci.aggregation.prompt import Prompt, make_prompt
+from abaci.aggregation.signature import digits, signature
 from abaci.answers.extract import extract_boxed
 from abaci.answers.normalize import make_answer
 from abaci.types import Answer, Bucket, Decided, Decision, Deliberating, Problem, StopReason, Trajectory
@@ -118,7 +120,16 @@ class Atomic:
         if not clusters:
             return Decided(answer=None, reason=f"{len(samples)} chains share no statement")
         prompt = make_prompt("merge_long_form", question=problem.question, atoms=_listed(clusters))
-        merged = await self._judge.ask(_question(prompt, clusters), _read_text, self._config.judge)
+        known = frozenset[str]().union(*map(signature, (problem.question, *(cluster.text for cluster in clusters))))
+
+        async def read(reply: str) -> str:
+            if not reply.strip():
+                raise Unreadable("it is empty")
+            if added := sorted(digits(reply) - known):
+                raise Unreadable(f"no fact has the numbers {', '.join(added)}")
+            return reply.strip()
+
+        merged = await self._judge.ask(_question(prompt, clusters), read, self._config.judge)
         warnings = () if merged else ("the statements could not be merged: they are listed",)
         text = merged or _listed(clusters)
         support = sum(len(cluster.chains) for cluster in clusters) / (len(clusters) * len(samples))
@@ -129,12 +140,6 @@ class Atomic:
             reason=f"merged from {len(clusters)} statements that chains share",
             warnings=warnings,
         )
-
-
-async def _read_text(reply: str) -> str:
-    if not reply.strip():
-        raise Unreadable("it is empty")
-    return reply.strip()
 
 
 def _question(prompt: Prompt, clusters: Sequence[AtomCluster]) -> Question:

@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     r"|\\[A-Za-z]+|[A-Za-z]+(?:'[a-z]+)?"  # commands and words
     r"|<=|>=|!=|\*\*|[=<>+\-*/^%|]|[^\x00-\x7f]"
 )
+_ENUMERATOR = re.compile(r"^\W*(?:step\s*)?\d+\s*[.):](?!\d)", re.IGNORECASE | re.MULTILINE)
 _MATHEMATICAL = frozenset({"Sm", "No", "Nl"})
 """Unicode categories: mathematical symbols, and numbers such as ² and ½."""
 
@@ -29,6 +30,12 @@ def signature(text: str) -> tuple[str, ...]:
     tokens = _TOKEN.findall(text.replace("’", "'"))
     found = (_significant(token, tokens[place + 1 : place + 2]) for place, token in enumerate(tokens))
     return tuple(token for token in found if token is not None)
+
+
+def digits(text: str) -> frozenset[str]:
+    """The numbers that `text` writes in digits, in one form each; those that count its lines or steps are left out."""
+    tokens = _TOKEN.findall(_ENUMERATOR.sub("", text))
+    return frozenset(_plain_number(token) for token in tokens if token[0].isdigit())
 
 
 class _Words(Value):

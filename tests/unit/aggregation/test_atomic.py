@@ -97,6 +97,15 @@ async def test_a_long_form_answer_that_cannot_be_merged_is_listed() -> None:
     assert decided.warnings == ("the statements could not be merged: they are listed",)
 
 
+async def test_a_long_form_answer_with_a_number_of_its_own_is_asked_for_again_and_then_listed() -> None:
+    replies = iter(["1. There are 3 rows of 5 eggs.", "1. There are 3 rows of four eggs.\n2. Multiply."])
+    decided, requests = await decide(lambda _: next(replies), WINNERS, "long_form")
+    assert decided.explanation.endswith("Multiply.")
+    assert "no fact has the numbers 5" in str(requests[1].prompt)
+    decided, _ = await decide(lambda _: "There are 5 rows.", WINNERS, "long_form")
+    assert decided.warnings == ("the statements could not be merged: they are listed",)
+
+
 async def test_the_only_chain_of_a_long_form_problem_is_enough() -> None:
     decided, requests = await decide(lambda _: "Eggs in rows.", WINNERS[:1], "long_form")
     assert decided.answer is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from abaci.aggregation.signature import signature
+from abaci.aggregation.signature import digits, signature
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,8 @@ def test_different_claims_have_different_signatures(first: str, second: str) -> 
 )
 def test_two_ways_to_say_the_same_have_the_same_signature(first: str, second: str) -> None:
     assert signature(first) == signature(second)
+
+
+def test_digits_are_numbers_in_one_form_without_those_that_count_lines() -> None:
+    text = "1. Of 1,200 jars\nStep 2: take 3.50 or 0.5, not two.\n3.5 is left"
+    assert digits(text) == {"1200", "3.5", ".5"}
