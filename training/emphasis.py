@@ -35,9 +35,7 @@ def factor(wrong: int, count: int) -> float:
 async def measure(loaded: Loaded, count: int) -> dict[str, float]:
     """The factor of every known family, from `count` problems of each."""
     drafts = [
-        pair
-        for kind in dataset.known()
-        for pair in dataset.generate([kind], count, "train", first_seed=FIRST_SEED)[:count]
+        pair for kind in dataset.known() for pair in dataset.generate([kind], count, "train", first_seed=FIRST_SEED)
     ]
     rows = list(dataset.executed(drafts, workers=1))
     async with BubblewrapSandbox(BubblewrapConfig(max_sessions=PARALLEL, spares=PARALLEL)) as sandbox:

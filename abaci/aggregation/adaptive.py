@@ -39,21 +39,21 @@ class Adaptive:
         self, problem: Problem, trajectories: Sequence[Trajectory], progress: Progress
     ) -> Decision | Deliberating:
         """The wrapped aggregator's decision once there are enough chains; until then, the next batch."""
-        # A cancelled chain was not heard: it is neither for nor against.
-        heard = [chain for chain in trajectories if chain.answer or chain.stop_reason is not StopReason.CANCELLED]
-        buckets = await bucket_trajectories(heard, self._equal)
-        if progress.remaining == 0:
-            reason = f"the budget of {progress.started} chains is used up"
-        elif enough := why_enough(self._rule, buckets, len(heard)):
-            reason = enough
-        elif self._is_foregone(buckets, progress):
-            reason = "the rest of the budget could not change the vote"
-        elif progress.notes:
-            # They are the wrapped aggregator's: in a run that goes on with new time, its work is not thrown away.
-            reason = "the decision was under way"
-        else:
-            samples = min(next_batch(self._rule, progress.started), progress.remaining)
-            return SampleMore(samples=samples, buckets=buckets, reason="the votes so far are not clear enough")
+        reason = f"the budget of {progress.started} chains is used up"
+        if progress.remaining > 0:
+            # A cancelled chain was not heard: it is neither for nor against.
+            heard = [chain for chain in trajectories if chain.answer or chain.stop_reason is not StopReason.CANCELLED]
+            buckets = await bucket_trajectories(heard, self._equal)
+            if enough := why_enough(self._rule, buckets, len(heard)):
+                reason = enough
+            elif self._is_foregone(buckets, progress):
+                reason = "the rest of the budget could not change the vote"
+            elif progress.notes:
+                # They are the wrapped aggregator's: in a run that goes on with new time, its work is not thrown away.
+                reason = "the decision was under way"
+            else:
+                samples = min(next_batch(self._rule, progress.started), progress.remaining)
+                return SampleMore(samples=samples, buckets=buckets, reason="the votes so far are not clear enough")
         decision = await self._inner.decide(problem, trajectories, progress.model_copy(update={"remaining": 0}))
         if not isinstance(decision, Decided):
             return decision
