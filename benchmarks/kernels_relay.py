@@ -15,6 +15,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 import torch
+from kernels_dense import H200, HEAD_SIZE, MEMORY, PAGE_SIZE, TYPE
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
@@ -23,12 +24,10 @@ from abaci.backend.kernels.relay.groups import find_groups
 from abaci.backend.kernels.relay.policy import RelayPolicy, token_bytes
 from abaci.backend.kernels.relay.work import choose_cut, cut_work
 
-HEAD_SIZE, PAGE_SIZE, TYPE = 128, 16, torch.bfloat16
 SAMPLES = 8
 """Requests that share a problem, where there are problems."""
-H200 = Gpu(capability=9, processors=132)
-MEMORY, MATRIX = 4.3e12, 790e12
-"""Bytes a second that a copy reaches, and operations a second that a large bfloat16 product reaches, on an H200."""
+MATRIX = 790e12
+"""Operations a second that a large bfloat16 product reaches on an H200."""
 MEMORY_SHARE, MATRIX_SHARE = 0.85, 0.60
 
 
