@@ -16,15 +16,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
+from kernels_dense import HEAD_SIZE, MEMORY, TYPE
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.sparq.op import sparq_attention
 from abaci.backend.kernels.sparq.policy import Sparq, SparqIndex, make_index
 from abaci.backend.kernels.sparq.reference import sparq_attention_reference
 
-HEAD_SIZE, PAGE_SIZE, TYPE = 128, 128, torch.bfloat16
-MEMORY = 4.3e12
-"""Bytes a second that a copy reaches on an H200."""
+PAGE_SIZE = 128
 GATHER_SHARE, DENSE_SHARE = 0.85, 0.92
 PEAK = 4.0
 """Queries are so much larger than keys: attention over random keys would otherwise be the mean of all values."""
