@@ -55,9 +55,12 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     # As many threads as keep the candidates' scores in registers; four warps do for the small tiles of float32.
     is_small = batch.q.dtype == torch.float32 and batch.head_size <= 128
     warps = 16 if block > 8192 else 8 if block > 4096 or not is_small else 4
-    # For small heads the assembler, left alone, aims at more programs and spills.
-    is_tight = batch.head_size <= 64 and batch.q.dtype != torch.float32
-    registers = (128 if warps == 16 else 224) if is_tight else None
+    # The assembler, left alone, aims at more programs and spills: for small heads, and for the largest of float32.
+    registers = None
+    if batch.q.dtype != torch.float32 and batch.head_size <= 64:
+        registers = 128 if warps == 16 else 224
+    elif batch.q.dtype == torch.float32 and not is_small:
+        registers = 255
     return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=registers))
 
 
