@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 Curve = Sequence[tuple[float, float]]
 MARKERS = {"Beta": "o", "windows": "s", "supermajority": "^"}
@@ -48,7 +49,7 @@ def _finish(axes: Axes, title: str, x: str, y: str) -> None:
     axes.legend(fontsize="small")
 
 
-def _save(figure: plt.Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     figure.tight_layout()
     # The same numbers give the same file.
     with mpl.rc_context({"svg.hashsalt": "abaci"}):

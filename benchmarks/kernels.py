@@ -46,6 +46,8 @@ TOLERANCE = 1.6e-2
 """Of bfloat16, times the size of the answers: means over many values are small."""
 ROTATED_BYTES, COPY_BYTES = 400 << 20, 1 << 30
 REPLAYS = 40
+ASLEEP_CYCLES = 1_000_000
+"""For which the GPU waits while the host queues a replay: half a millisecond"""
 PACKAGES = ("torch", "triton", "vllm", "flashinfer-python", "flash-attn-3")
 Clock = Callable[[list[Call]], list[float]]
 """Microseconds of one call, for each of several runs through all calls"""
@@ -144,6 +146,7 @@ def is_close(out: torch.Tensor, right: torch.Tensor) -> bool:
 def graph_times_us(calls: list[Call]) -> list[float]:
     """Microseconds of one call, for each replay of a graph of all `calls`."""
     stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for call in calls:
             call()
@@ -155,6 +158,8 @@ def graph_times_us(calls: list[Call]) -> list[float]:
     times = []
     for replay in range(REPLAYS + 5):
         start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        # Meanwhile the rest is queued: what the host takes to launch a graph lies outside the two events.
+        torch.cuda._sleep(ASLEEP_CYCLES)
         start.record()
         graph.replay()
         end.record()

@@ -188,7 +188,8 @@ def cascade_levels(case: SharedCase, batch: PagedBatch) -> list[tuple[torch.Tens
     size, device = batch.page_size, batch.q.device
     ends = [case.prompt // size, (case.prompt + case.problem) // size, batch.block_table.shape[1]]
     sharers, lens = [case.requests, SAMPLES, 1], [case.prompt, case.problem, case.own]
-    levels, begin = [], 0
+    levels: list[tuple[torch.Tensor, ...]] = []
+    begin = 0
     for end, together, tokens in zip(ends, sharers, lens, strict=True):
         if tokens:
             starts = torch.tensor([*range(0, case.requests, together), case.requests], dtype=torch.int32, device=device)

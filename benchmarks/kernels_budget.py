@@ -51,8 +51,7 @@ def launch(case: AnyCase, batch: PagedBatch) -> None:
     result = allocate(batch, None)
     if isinstance(case, SharedCase) and RelayPolicy().can_pay(batch):
         sizes = choose_cut(batch, H200)
-        arrivals = torch.empty(batch.tokens, batch.q_heads, dtype=torch.int32, device=META)
-        relay.launch(batch, relay.Sharing(*search(batch, RelayPolicy(), sizes), arrivals), 0.1, result, sizes)
+        relay.launch(batch, relay.start_sharing(batch, *search(batch, RelayPolicy(), sizes)), 0.1, result, sizes)
     if isinstance(case, SparqCase):
         index = make_index(batch.k_pages)
         SparqLaunch(batch, case.sparq, index, 0.1, plan_sparq(batch, case.sparq, H200)).run(result.out)

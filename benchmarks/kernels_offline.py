@@ -4,9 +4,9 @@
 
 The launches are the real ones, with tensors that have shapes but no memory: Triton specialises as it would on the GPU,
 compiles with the assembler it carries, and nothing runs. Exits with 1 if a variant spills registers, asks for more of
-them or of shared memory than the chip has, loads elements one by one or without asynchronous copies, or multiplies
-tiles of 64 rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not how fast it
-is.
+them or of shared memory than the chip has, loads elements one by one or without asynchronous copies of 16 bytes, or
+multiplies tiles of 64 rows or more on Hopper without wgmma. Registers and bytes say that a kernel fits its chip, not
+how fast it is. With --json the table is printed on stderr.
 
 With --full every head size meets every group, and both all page sizes and types: some 600 launches, for a change of the
 tables. Another Triton is tried with PYTHONPATH=DIR after `pip install --no-deps --target DIR triton==VERSION`.
@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 os.environ.pop("TRITON_INTERPRET", None)
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
@@ -39,6 +39,7 @@ from triton.runtime.jit import JITFunction
 from abaci.backend.kernels.common import op as dense
 from abaci.backend.kernels.common.batch import Attended, PagedBatch, allocate
 from abaci.backend.kernels.common.launching import Gpu, plan
+from abaci.backend.kernels.common.tiling import MIN_ROWS
 from abaci.backend.kernels.relay import op as relay
 from abaci.backend.kernels.relay.policy import RelayPolicy
 from abaci.backend.kernels.relay.search.launching import allocate as allocate_sharing
@@ -55,8 +56,11 @@ SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
 REGISTERS = 65536
 """Of a processor, and so of a program at most."""
 MAX_WORDS = 12
+"""Single 32-bit numbers that a thread loads in any kernel: lengths, and the pages of the keys that it copies."""
 MAX_LIST_WORDS = 32
 """Of relay attention, its list of work and where partial results lie; and one more for every 16 numbers of a head."""
+REPEATED_CANDIDATES = 2048
+"""SparQ looks at all candidates at once for the threshold, and by so many again for those above it."""
 MAX_CHOSEN_HALVES = 4
 """A thread's share of the components that SparQ chooses of a query: they lie anywhere in it."""
 NO_TILES = {"merge_splits_kernel", "mix_splits_kernel", "narrow_kernel", "append_kernel"}
@@ -110,11 +114,13 @@ class Compiled:
     mma: int
     async_copies: int
     wide_copies: int
-    """Of them, of 16 bytes a thread"""
+    """Of them, of 16 bytes a thread; the others bring a page or a place in a list, one 32-bit number each"""
     halves: int
     """Loads of one 16-bit number: an element of queries, keys or values that was not loaded with its neighbours"""
     words: int
-    """Loads of one 32-bit number: lengths and pages, and such elements where the type is fp32"""
+    """Loads of one 32-bit number: lengths, pages, lists, and elements that were not loaded with their neighbours"""
+    candidates: int
+    """Among which SparQ's attention chooses"""
 
 
 def variants() -> Iterator[Variant]:
@@ -134,6 +140,7 @@ def variants() -> Iterator[Variant]:
         yield Variant("sparq", "decode", "bf16", 128, 64, 1, capability)
         yield Variant("sparq", "decode", "fp32", 128, 32, 8, capability)
         yield Variant("sparq", "decode", "fp32", 80, 64, 64, capability, group=1)
+        yield Variant("sparq", "decode", "fp32", 256, 64, 1, capability)
         yield Variant("relay", "search", "bf16", 128, 16, 64, capability)
         yield Variant("relay", "search", "fp16", 64, 256, 16, capability, group=7)
         yield Variant("relay", "decode", "fp16", 128, 256, 16, capability, group=7)
@@ -171,53 +178,48 @@ def make_batch(variant: Variant) -> PagedBatch:
     return PagedBatch(q, pages[:, :, 0], pages[:, :, 1], table, lens, starts, query_len)
 
 
-def launch(variant: Variant) -> int:
-    """The variant's launch, as the operation on a GPU does it. Gives the rows of its tiles."""
+def launch(variant: Variant) -> None:
+    """The variant's launch, as the operation on a GPU does it."""
     batch, gpu = make_batch(variant), CHIPS[variant.capability]
     result = allocate(batch, None)
     if variant.kernel == "relay":
-        return launch_relay(variant, batch, gpu, result)
-    if variant.kernel == "sparq":
-        return launch_sparq(variant, batch, gpu, result)
-    if variant.kernel == "dense":
-        cut = plan(batch, gpu)
-        dense.launch(batch, 0.1, None, result, cut)
+        launch_relay(variant, batch, gpu, result)
+    elif variant.kernel == "sparq":
+        launch_sparq(variant, batch, gpu, result)
+    elif variant.kernel == "dense":
+        dense.launch(batch, 0.1, None, result, plan(batch, gpu))
     else:
         policy = SinkWindow(4, 1020, "cache", Rotary(torch.empty(variant.head_size // 2, device="meta")))
         logits = torch.empty(batch.q_heads, device="meta") if variant.dtype == "fp16" else None
         cut = plan(batch, gpu, policy.size + batch.max_query_len, turns_queries=True)
         sink.launch(batch, policy, 0.1, logits, result, cut)
-    return cut.tiling.block_m
 
 
-def launch_relay(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> int:
+def launch_relay(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> None:
     """The search for what is shared, or the attention that follows; there are shapes here, and no numbers."""
     policy, cut = RelayPolicy(), choose_cut(batch, gpu)
     if variant.phase == "search":
         search(batch, policy, cut)
-        return 0
-    arrivals = torch.empty(batch.tokens, batch.q_heads, dtype=torch.int32, device="meta")
-    sharing = relay.Sharing(*allocate_sharing(batch, policy, cut), arrivals)
+        return
+    sharing = relay.start_sharing(batch, *allocate_sharing(batch, policy, cut))
     relay.launch(batch, sharing, 0.1, result, cut)
-    return cut.tiling.block_m
 
 
-def launch_sparq(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> int:
+def launch_sparq(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> None:
     """A decode step with keys stored twice, or once with tokens innermost; or the upkeep, for a prompt."""
     if variant.phase == "append":
         with torch.device("meta"):
             k = torch.empty(batch.tokens, batch.kv_heads, batch.head_size, dtype=batch.q.dtype)
         append(batch, k, k, make_index(batch.k_pages))
-        return 0
+        return
     # Few of 32k tokens, more of them, and as many of 128k as there may be.
     policy = {8: Sparq(32, 128, 32), 64: Sparq(16, 1024, 256), 1: Sparq(64, 8192, 2048)}[variant.requests]
     index = make_index(batch.k_pages)
     if variant.phase == "once":
-        pages = transposed_pages(tuple(batch.k_pages.shape), batch.q.dtype, batch.q.device)
+        count, page_size, kv_heads, head_size = batch.k_pages.shape
+        pages = transposed_pages((count, page_size, kv_heads, head_size), batch.q.dtype, batch.q.device)
         batch, index = replace(batch, k_pages=pages), SparqIndex(index.v_sums)
-    cut = plan_sparq(batch, policy, gpu)
-    SparqLaunch(batch, policy, index, 0.1, cut).run(result.out)
-    return cut.tiling.block_m
+    SparqLaunch(batch, policy, index, 0.1, plan_sparq(batch, policy, gpu)).run(result.out)
 
 
 class OfflineDriver:
@@ -232,7 +234,7 @@ class OfflineDriver:
 
     def get_current_device(self) -> int:
         """A device of its own for each target: Triton keeps its compiled kernels by device."""
-        return self.target.arch
+        return int(self.target.arch)
 
     def get_current_stream(self, device: int) -> int:
         """None is needed."""
@@ -250,13 +252,13 @@ def compile_variant(variant: Variant) -> list[Compiled]:
     triton.runtime.driver.set_active(OfflineDriver(variant.capability))
     JITFunction.run = only_compile
     try:
-        rows = launch(variant)
+        launch(variant)
     finally:
         JITFunction.run = run
-    return [inspect_kernel(kernel, rows) for kernel in kernels]
+    return [inspect_kernel(kernel) for kernel in kernels]
 
 
-def inspect_kernel(kernel: Any, rows: int) -> Compiled:
+def inspect_kernel(kernel: Any) -> Compiled:
     """Count what matters in a compiled kernel's machine code and assembly."""
     tool = Path(triton.__file__).parent / "backends/nvidia/bin/cuobjdump"
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
@@ -270,19 +272,21 @@ def inspect_kernel(kernel: Any, rows: int) -> Compiled:
         raise RuntimeError(f"cuobjdump says nothing of registers: {usage!r}")
     registers, stack, local = map(int, found.groups())
     ptx = kernel.asm["ptx"]
+    constants = {kernel.src.fn.arg_names[place]: value for (place, *_), value in kernel.src.constants.items()}
     return Compiled(
         name=kernel.metadata.name,
-        rows=rows,
+        rows=constants.get("BLOCK_M", 0),
         warps=kernel.metadata.num_warps,
         registers=registers,
         stack_bytes=stack + local,
         shared_bytes=kernel.metadata.shared,
         wgmma=ptx.count("wgmma.mma_async"),
         mma=ptx.count("mma.sync"),
-        async_copies=ptx.count("cp.async.c"),
-        wide_copies=ptx.count("cp.async.cg"),
+        async_copies=len(re.findall(r"cp\.async\.c[ag]\.", ptx)),
+        wide_copies=ptx.count("cp.async.cg."),
         halves=len(re.findall(r"ld\.global\.b16\b", ptx)),
         words=len(re.findall(r"ld\.global\.b32\b", ptx)),
+        candidates=constants.get("CANDIDATES", 0),
     )
 
 
@@ -298,12 +302,11 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
         found.append(f"{compiled.registers} registers for each thread of {compiled.warps} warps")
     if compiled.name in NO_TILES:
         return found
-    if compiled.async_copies == 0:
-        found.append("no asynchronous copies")
-    max_words = MAX_LIST_WORDS + variant.head_size // 16 if variant.kernel == "relay" else MAX_WORDS
-    if variant.kernel == "sparq":
-        found += sparq_faults(variant, compiled)
-    elif compiled.halves or (variant.dtype == "fp32" and compiled.words > max_words):
+    narrow_copies = compiled.async_copies - compiled.wide_copies
+    # Pages, and the places in a list that lead to them; tiles copied so would take four for each copy of 16 bytes.
+    if compiled.wide_copies == 0 or narrow_copies > 2 * compiled.wide_copies:
+        found.append(f"{compiled.wide_copies} asynchronous copies of 16 bytes, {narrow_copies} of single words")
+    if compiled.halves > max_halves(variant, compiled) or compiled.words > max_words(variant, compiled):
         found.append(f"single elements loaded: {compiled.halves} of 16 bits, {compiled.words} of 32 bits")
     multiplies = compiled.wgmma if variant.capability >= 90 and compiled.rows >= 64 else compiled.mma
     if variant.dtype != "fp32" and multiplies == 0:
@@ -311,14 +314,31 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
     return found
 
 
-def sparq_faults(variant: Variant, compiled: Compiled) -> list[str]:
-    """Its lists are of single words whatever the type; of 16 bits there is the query's choice of components."""
-    if compiled.wide_copies == 0:
-        return ["no asynchronous copies but of single words"]
-    if compiled.name == "attend_kernel" and variant.phase == "once":
-        return []
-    limit = MAX_CHOSEN_HALVES if compiled.name == "estimate_kernel" else 0
-    return [f"single elements loaded: {compiled.halves} of 16 bits"] if compiled.halves > limit else []
+def max_halves(variant: Variant, compiled: Compiled) -> int:
+    """Of 16 bits there is the query's choice of components; and keys with tokens innermost are gathered."""
+    if variant.phase == "once" and compiled.name == "attend_kernel":
+        return sys.maxsize
+    return MAX_CHOSEN_HALVES if compiled.name == "estimate_kernel" else 0
+
+
+def max_words(variant: Variant, compiled: Compiled) -> int:
+    """Of 32 bits there are lengths, pages and lists, whatever the type."""
+    of_head, is_tall = variant.head_size // 16, compiled.rows > MIN_ROWS
+    match compiled.name:
+        case "relay_attention_kernel":
+            # Tall tiles come beside those of 16 rows, with pages of their own and each row's place in the batch.
+            return MAX_LIST_WORDS + of_head + (2 * MAX_WORDS if is_tall else 0)
+        case "attend_kernel":
+            # Of each candidate the position and the score.
+            looks = compiled.candidates + min(compiled.candidates, REPEATED_CANDIDATES)
+            return MAX_WORDS + 2 * looks // (32 * compiled.warps)
+        case "estimate_kernel":
+            # The pages of 32 sums of values, of which a thread copies the more the larger they are.
+            return MAX_WORDS + of_head
+        case "sink_attention_kernel" if is_tall:
+            # Pages for sinks and for the window, and the learned logit of each row.
+            return MAX_WORDS + of_head
+    return MAX_WORDS
 
 
 def main() -> int:
@@ -338,12 +358,11 @@ def main() -> int:
         ]
     if options.json:
         print(json.dumps(rows))
-    else:
-        print_table(rows)
+    print_table(rows, sys.stderr if options.json else sys.stdout)
     return int(not rows or any(row["faults"] for row in rows))
 
 
-def print_table(rows: list[dict[str, Any]]) -> None:
+def print_table(rows: list[dict[str, Any]], file: TextIO) -> None:
     """One line a compiled kernel."""
     columns = (
         "rows",
@@ -358,11 +377,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         "halves",
         "words",
     )
-    print(f"triton {triton.__version__}")
-    print(f"{'variant':52} {'kernel':24}", *(f"{column:>12}" for column in columns))
+    print(f"triton {triton.__version__}", file=file)
+    print(f"{'variant':52} {'kernel':24}", *(f"{column:>12}" for column in columns), file=file)
     for row in rows:
         fault = "; ".join(row["faults"])
-        print(f"{row['variant']:52} {row['name']:24}", *(f"{row[column]:12}" for column in columns), fault)
+        print(f"{row['variant']:52} {row['name']:24}", *(f"{row[column]:12}" for column in columns), fault, file=file)
 
 
 if __name__ == "__main__":

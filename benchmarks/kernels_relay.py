@@ -3,8 +3,9 @@
     python benchmarks/kernels_relay.py [--json]
 
 Needs no GPU: groups and work are found on the CPU, cut as for an H200. The estimates are rooflines, not measurements:
-the longer of memory at 85 % of MEMORY and matrix products at 60 % of MATRIX, partial results and padded rows included.
-`benchmarks/kernels.py` measures the same cases on a GPU.
+the longer of memory at 85 % of MEMORY and matrix products at 60 % of MATRIX, partial results, the list of work, queries
+and padded tiles included; plain attention as `kernels_dense.py` has it. `benchmarks/kernels.py` measures the same cases
+on a GPU.
 """
 
 from __future__ import annotations
@@ -14,21 +15,20 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 
+import kernels_dense
 import torch
-from kernels_dense import H200, HEAD_SIZE, MEMORY, PAGE_SIZE, TYPE
+from kernels_dense import H200, HEAD_SIZE, MATRIX_SHARE, MODELS, PAGE_SIZE, TYPE, Case, roofline_us
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
 from abaci.backend.kernels.common.tiling import MIN_ROWS
 from abaci.backend.kernels.relay.groups import find_groups
 from abaci.backend.kernels.relay.policy import RelayPolicy, token_bytes
-from abaci.backend.kernels.relay.work import choose_cut, cut_work
+from abaci.backend.kernels.relay.work import Work, choose_cut, cut_work
 
 SAMPLES = 8
 """Requests that share a problem, where there are problems."""
-MATRIX = 790e12
-"""Operations a second that a large bfloat16 product reaches on an H200."""
-MEMORY_SHARE, MATRIX_SHARE = 0.85, 0.60
+MEMORY_SHARE = 0.85
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,14 @@ class SharedCase:
         return tokens * 2 * self.kv_heads * HEAD_SIZE * TYPE.itemsize
 
     @property
+    def plain(self) -> Case:
+        """The same step for who does not know what is shared."""
+        return Case(self.model, self.q_heads, self.kv_heads, self.requests, self.tokens)
+
+    @property
     def plain_bytes(self) -> int:
-        """Keys and values that are read by who does not know what is shared."""
-        return self.requests * self.tokens * 2 * self.kv_heads * HEAD_SIZE * TYPE.itemsize
+        """Keys and values that are read so."""
+        return self.plain.read_bytes
 
 
 def shared_cases() -> list[SharedCase]:
@@ -71,10 +76,7 @@ def shared_cases() -> list[SharedCase]:
     llama += [(64, 8192, 0, 512), (256, 8192, 0, 512), (64, 32768, 0, 512), (64, 2048, 512, 256)]
     llama += [(4, 1024, 0, 256), (16, 128, 0, 1024), (2, 2048, 0, 256)]
     qwen = [(64, 2048, 0, 256), (64, 2048, 0, 1024), (256, 2048, 0, 256), (256, 2048, 0, 1024), (256, 8192, 0, 512)]
-    return [
-        *(SharedCase("Llama-3-8B", 32, 8, *sizes) for sizes in llama),
-        *(SharedCase("Qwen2.5-7B", 28, 4, *sizes) for sizes in qwen),
-    ]
+    return [SharedCase(*model, *size) for model, sizes in zip(MODELS, (llama, qwen), strict=True) for size in sizes]
 
 
 def make_shared_batch(case: SharedCase, device: torch.device) -> PagedBatch:
@@ -108,48 +110,79 @@ class Estimate:
     """By the list of work, each tile of keys once however many blocks of queries meet it"""
     partial_mb: float
     """Partial results, written and read"""
+    list_mb: float
+    """The list of work, read; its counters are not in it"""
+    query_mb: float
+    """Queries and results"""
     giga_operations: float
     programs: int
     idle_programs: int
     plain_us: float
-    """Plain attention at the same share of memory"""
+    """Plain attention"""
     estimate_us: float
+
+    @property
+    def moved_mb(self) -> float:
+        """All that memory must move."""
+        return self.read_mb + self.partial_mb + self.list_mb + self.query_mb
 
 
 def estimate(case: SharedCase, policy: RelayPolicy | None = None, gpu: Gpu = H200) -> Estimate:
-    """Count the list of work of one case."""
+    """Count the list of work of one case; without one, what plain attention takes."""
     policy = policy or RelayPolicy()
     batch = make_shared_batch(case, torch.device("cpu"))
-    cut = choose_cut(batch, gpu)
-    plain_us = case.plain_bytes / (MEMORY * MEMORY_SHARE) * 1e6
+    plain = kernels_dense.estimate(case.plain, gpu)
     if not policy.can_pay(batch):
-        return Estimate(
-            str(case), False, case.plain_bytes / 1e6, case.plain_bytes / 1e6, 0, 0, 0, 0, plain_us, plain_us
-        )
-    groups = find_groups(batch, policy)
+        return unshared(case, plain)
+    groups, cut = find_groups(batch, policy), choose_cut(batch, gpu)
     work = cut_work(batch, policy, groups, cut)
     _, queries, request, begin, end, _, is_final = work.items[work.items[:, 1] > 0].long().unbind(1)
-    keys = end - begin
     # Blocks of a group that meet the same keys find them in the cache, all but the first.
     met = torch.stack((request, begin, end), 1).unique(dim=0)
     read = int((met[:, 2] - met[:, 1]).sum()) * token_bytes(batch)
     partial = int(queries[is_final == 0].sum()) * case.q_heads * (HEAD_SIZE + 1) * 4 * 2
     rows = torch.where(queries * batch.group <= MIN_ROWS, MIN_ROWS, cut.tiling.block_m)
-    operations = int((rows * keys).sum()) * case.kv_heads * HEAD_SIZE * 4
-    seconds = max((read + partial) / (MEMORY * MEMORY_SHARE), operations / (MATRIX * MATRIX_SHARE))
-    programs = len(keys) * case.kv_heads
+    tiles = -(-end // cut.tiling.tile) - begin // cut.tiling.tile
+    operations = int((rows * tiles).sum()) * cut.tiling.tile * case.kv_heads * HEAD_SIZE * 4
+    moved = read + partial + list_bytes(work) + case.plain.query_bytes
+    programs = len(queries) * case.kv_heads
     return Estimate(
         case=str(case),
         is_shared=bool(groups.ends.any()),
-        plain_mb=case.plain_bytes / 1e6,
+        plain_mb=plain.read_mb,
         read_mb=read / 1e6,
         partial_mb=partial / 1e6,
+        list_mb=list_bytes(work) / 1e6,
+        query_mb=plain.query_mb,
         giga_operations=operations / 1e9,
         programs=programs,
         idle_programs=len(work.items) * case.kv_heads - programs,
-        plain_us=plain_us,
-        estimate_us=seconds * 1e6,
+        plain_us=plain.estimate_us,
+        estimate_us=roofline_us(moved, operations, MEMORY_SHARE, MATRIX_SHARE),
     )
+
+
+def unshared(case: SharedCase, plain: kernels_dense.Estimate) -> Estimate:
+    """Without a list of work the operation is plain attention."""
+    return Estimate(
+        case=str(case),
+        is_shared=False,
+        plain_mb=plain.read_mb,
+        read_mb=plain.read_mb,
+        partial_mb=plain.partial_mb,
+        list_mb=0,
+        query_mb=plain.query_mb,
+        giga_operations=plain.giga_operations,
+        programs=plain.programs,
+        idle_programs=0,
+        plain_us=plain.estimate_us,
+        estimate_us=plain.estimate_us,
+    )
+
+
+def list_bytes(work: Work) -> int:
+    """All of it: who finds that it has no work has read as much."""
+    return sum(numbers.nbytes for numbers in (work.tokens, work.positions, work.items, work.parts))
 
 
 def main() -> int:
@@ -161,13 +194,13 @@ def main() -> int:
     if options.json:
         print(json.dumps([asdict(found) for found in estimates]))
         return 0
-    columns = "shared  plain MB   read MB  partial MB    Gop programs  idle  plain us       us"
+    columns = "shared  plain MB   read MB  partial MB list MB query MB    Gop programs  idle  plain us       us"
     print(f"{'estimates, not measured':48} {columns}")
     for found in estimates:
         print(
             f"{found.case:48} {'yes' if found.is_shared else 'no':>6} {found.plain_mb:9.1f} {found.read_mb:9.1f} "
-            f"{found.partial_mb:11.1f} {found.giga_operations:6.1f} {found.programs:8} {found.idle_programs:5} "
-            f"{found.plain_us:9.1f} {found.estimate_us:8.1f}"
+            f"{found.partial_mb:11.1f} {found.list_mb:7.3f} {found.query_mb:8.1f} {found.giga_operations:6.1f} "
+            f"{found.programs:8} {found.idle_programs:5} {found.plain_us:9.1f} {found.estimate_us:8.1f}"
         )
     return 0
 

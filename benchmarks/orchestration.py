@@ -24,13 +24,15 @@ from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
+from langgraph.types import Send
+
 from abaci.agents import solve, tora
 from abaci.agents.options import SolveOptions
 from abaci.agents.solver import Services, Solver
 from abaci.aggregation.buckets import equal_text
 from abaci.aggregation.config import SelfConsistencyConfig
 from abaci.app import make_aggregator
-from abaci.backend.base import GenerateRequest
+from abaci.backend.base import GenerateRequest, TextPrompt
 from abaci.backend.scripted import ScriptedBackend
 from abaci.sandbox.scripted import ScriptedSandbox
 from abaci.tools.config import PythonToolConfig
@@ -45,15 +47,13 @@ WARM_UPS = 2
 class BareChain:
     """The `tora` graph as a loop."""
 
-    async def ainvoke(
-        self, state: dict[str, Any], config: object, *, context: tora.ChainServices, **options: object
-    ) -> Any:
+    async def ainvoke(self, state: Any, config: object, *, context: tora.ChainServices, **options: object) -> Any:
         """Run one chain."""
         runtime: Any = SimpleNamespace(context=context)
-        following = "execute"
+        following: Any = "execute"
         while following == "execute":
             command = await tora.generate(state, runtime)
-            following, state = command.goto, {**state, **command.update}
+            following, state = command.goto, {**state, **(command.update or {})}
             if following == "execute":
                 state |= await tora.execute(state, runtime)
             elif following == "conclude":
@@ -64,16 +64,15 @@ class BareChain:
 class BareSolve:
     """The `solve` graph as a loop over task groups."""
 
-    async def ainvoke(
-        self, state: dict[str, Any], config: object, *, context: solve.SolveServices, output_keys: object
-    ) -> Any:
+    async def ainvoke(self, state: Any, config: object, *, context: solve.SolveServices, output_keys: object) -> Any:
         """Run one problem."""
         runtime: Any = SimpleNamespace(context=context)
         while not state.get("is_decided"):
             state = {**state, **await solve.plan(state, runtime)}
             async with asyncio.TaskGroup() as group:
                 for send in await solve.fan_out(state):
-                    group.create_task(solve.run_chain(send.arg, runtime))
+                    if isinstance(send, Send):
+                        group.create_task(solve.run_chain(send.arg, runtime))
             state = {**state, **await solve.aggregate(state, runtime)}
         return state
 
@@ -82,6 +81,8 @@ def make_services(rounds: int) -> Any:
     """Opens the doubles: every chain runs `rounds` programs, then answers."""
 
     def script(request: GenerateRequest) -> str:
+        if not isinstance(request.prompt, TextPrompt):
+            raise TypeError("the style asks with text")
         done = request.prompt.text.count("```output\n")
         if done < rounds:
             return f"Step {done}: I compute.\n```python\nx = {done}\nprint(x)\n```\n```output"
@@ -106,10 +107,11 @@ def make_services(rounds: int) -> Any:
 async def measure(solver: Solver, options: SolveOptions) -> float:
     """CPU milliseconds per round of one run."""
     budget = options.budget
+    samples = budget.samples or 0
     started = time.process_time()
     solution = await solver.solve("What is 6 times 7?", options)
     spent_s = time.process_time() - started
-    is_complete = solution.usage.programs == budget.samples * budget.rounds and all(
+    is_complete = solution.usage.programs == samples * budget.rounds and all(
         chain.stop_reason is StopReason.ANSWER for chain in solution.trajectories
     )
     if solution.status is not RunStatus.SOLVED or not is_complete:

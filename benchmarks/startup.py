@@ -120,7 +120,7 @@ def tiny(directory: Path) -> Path:
     sys.path.insert(0, str(ROOT / "tests"))
     from tiny_model import make_tiny_model
 
-    return make_tiny_model(directory)
+    return Path(make_tiny_model(directory))
 
 
 if __name__ == "__main__":

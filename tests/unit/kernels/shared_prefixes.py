@@ -11,7 +11,7 @@ from paged_cases import Case, make_batch
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.tiling import Tiling
 from abaci.backend.kernels.relay.groups import find_groups
-from abaci.backend.kernels.relay.op import Sharing
+from abaci.backend.kernels.relay.op import Sharing, start_sharing
 from abaci.backend.kernels.relay.policy import RelayPolicy
 from abaci.backend.kernels.relay.work import Cut, Work, count_items, count_partials, cut_work
 
@@ -50,8 +50,7 @@ def make_cut(block_m: int, tile: int, programs: int) -> Cut:
 
 def make_sharing(batch: PagedBatch, cut: Cut, policy: RelayPolicy = EAGER) -> Sharing:
     groups = find_groups(batch, policy)
-    arrivals = torch.zeros(batch.tokens, batch.q_heads, dtype=torch.int32)
-    return Sharing(groups, cut_work(batch, policy, groups, cut), arrivals)
+    return start_sharing(batch, groups, cut_work(batch, policy, groups, cut))
 
 
 def assert_covers(batch: PagedBatch, policy: RelayPolicy, cut: Cut, work: Work) -> None:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, make_batch, poisoned
+from paged_cases import TURNED_LSE_TOLERANCES, Case, assert_attends, make_batch, poisoned
 from shared_prefixes import Shared, make_shared, make_sharing
 from test_sink_attention import clear_gaps, rotary
 from test_sparq_append import assert_same, copied, nan_index, rows
@@ -71,8 +71,8 @@ def test_sinks_and_window(sizes: tuple[torch.dtype, int, int, int], queries: int
     freed, result = clear_gaps(batch, policy), poisoned(batch)
     cut = plan(batch, gpu(sizes), policy.size + queries, turns_queries=True)
     launch_sink(freed, policy, SCALE, logits, result, cut)
-    lse_tolerance = 1e-3 if dtype != torch.float32 else 2e-5
-    assert_attends(result, sink_attention_reference(batch, policy, SCALE, logits), batch, lse_tolerance)
+    expected = sink_attention_reference(batch, policy, SCALE, logits)
+    assert_attends(result, expected, batch, TURNED_LSE_TOLERANCES[dtype])
 
 
 @every_shape

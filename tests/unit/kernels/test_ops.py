@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import PADDING_ROWS, Case, make_batch
+from paged_cases import PADDING_ROWS, Case, assert_near, make_batch, scattered
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
 from abaci.backend.kernels.common.launching import operands
@@ -45,7 +45,7 @@ def test_cpu_tensors_are_answered_by_the_reference_with_the_usual_scale(
     batch = make_batch(CASE)
     result, right = operation(batch), expected(operation, batch)
     assert (result.out.dtype, result.lse.dtype) == (torch.float16, torch.float32)
-    torch.testing.assert_close(result.out.double(), right.out, atol=1e-3, rtol=1e-3)
+    assert_near(result.out, right.out)
     torch.testing.assert_close(result.lse.double(), right.lse, atol=1e-5, rtol=1e-5)
 
 
@@ -68,9 +68,9 @@ def test_the_custom_operations_say_truly_what_they_change(name: str) -> None:
     torch.library.opcheck(getattr(torch.ops.abaci, name), (*operands(batch), 0.125, *rules, out, lse))
 
 
-def test_the_callers_own_output_is_filled() -> None:
+def test_the_callers_own_output_is_filled_whatever_its_strides() -> None:
     batch = make_batch(CASE)
-    out = torch.full_like(batch.q, torch.nan)
+    out = scattered(batch).out
     assert paged_attention(batch, out=out).out is out
     assert sink_attention(batch, POLICY, out=out).out is out
     assert not out[:-PADDING_ROWS].isnan().any()
@@ -120,6 +120,10 @@ def test_bad_policies_are_refused_with_the_reason() -> None:
         SinkWindow(-1, 4)
     with pytest.raises(ValueError, match="needs the rotary embedding"):
         SinkWindow(4, 8, "cache")
+    with pytest.raises(ValueError, match="not 'Cache'"):
+        SinkWindow(4, 8, "Cache")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"below 2\*\*31, not 2147483651"):
+        SinkWindow(4, 2**31 - 1)
     with pytest.raises(ValueError, match=r"inv_freq must be \[R\] float32, not \(0,\)"):
         Rotary(torch.ones(0))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, strided
+from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, scattered, strided
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Plan
@@ -71,11 +71,11 @@ def test_two_ranges_of_keys_merge_to_the_whole() -> None:
     torch.testing.assert_close(torch.logaddexp(late.lse, early.lse)[:1], whole.lse[:1])
 
 
-def test_strides_of_any_order_are_followed() -> None:
+@pytest.mark.parametrize("splits", [1, 2])
+def test_strides_of_any_order_are_followed(splits: int) -> None:
     batch = make_batch(Case(FP32, 2, 64, 16, [(2, 20), (1, 9)], kv_heads=2))
-    askew = strided(batch)
-    result = poisoned(askew)
-    launch(askew, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=2))
+    result = scattered(batch)
+    launch(strided(batch), SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits))
     assert_attends(result, paged_attention_reference(batch, SCALE), batch)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, strided
+from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, scattered, strided
 from shared_prefixes import EAGER, Shared, make_cut, make_shared, make_sharing
 
 from abaci.backend.kernels.common.batch import Attended, PagedBatch
@@ -142,11 +142,9 @@ def test_one_sharing_serves_every_layer() -> None:
 
 def test_strides_of_any_order_are_followed() -> None:
     batch = make_shared(Case(FP32, 2, 64, 16, [(2, 50), (1, 49)], kv_heads=2), [Shared(0, [1], 3)])
-    askew, cut = strided(batch), make_cut(16, 16, 2)
-    result = poisoned(askew)
-    lse = torch.full((batch.q_heads, batch.tokens), torch.nan).T
-    launch(askew, make_sharing(askew, cut), SCALE, Attended(result.out, lse), cut)
-    assert_attends(Attended(result.out, lse), paged_attention_reference(batch, SCALE), batch)
+    askew, cut, result = strided(batch), make_cut(16, 16, 2), scattered(batch)
+    launch(askew, make_sharing(askew, cut), SCALE, result, cut)
+    assert_attends(result, paged_attention_reference(batch, SCALE), batch)
 
 
 def test_pages_past_two_to_the_31_elements_are_found() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import PADDING_ROWS, Case, make_batch
+from paged_cases import PADDING_ROWS, Case, assert_near, make_batch, scattered
 from shared_prefixes import EAGER, Shared, make_shared
 
 from abaci.backend.kernels.common.batch import PagedBatch
@@ -34,7 +34,7 @@ def test_cpu_tensors_are_answered_by_the_reference_with_the_usual_scale() -> Non
     assert sharing.groups.ends.tolist() == [[32, 32, 32], [48, 32, 48]]
     result, right = relay_attention(batch, sharing), paged_attention_reference(batch, scale=1 / 8)
     assert (result.out.dtype, result.lse.dtype) == (torch.float16, torch.float32)
-    torch.testing.assert_close(result.out.double(), right.out, atol=1e-3, rtol=1e-3)
+    assert_near(result.out, right.out)
     torch.testing.assert_close(result.lse.double(), right.lse, atol=1e-5, rtol=1e-5)
 
 
@@ -57,9 +57,9 @@ def test_the_custom_operations_say_truly_what_they_change() -> None:
     torch.library.opcheck(torch.ops.abaci.find_sharing, (*operands(batch), 2, 2, 1, 0))
 
 
-def test_the_callers_own_output_is_filled() -> None:
+def test_the_callers_own_output_is_filled_whatever_its_strides() -> None:
     batch = make_shared(CASE, SHARED)
-    out = torch.full_like(batch.q, torch.nan)
+    out = scattered(batch).out
     assert relay_attention(batch, share(batch), out=out).out is out
     assert not out[:-PADDING_ROWS].isnan().any()
 
@@ -95,6 +95,13 @@ def test_a_sharing_of_another_batch_is_refused_with_the_reason() -> None:
         relay_attention(other, share(batch))
     with pytest.raises(ValueError, match=r"out must be \(7, 8, 64\) torch.float16 on cpu, not \(6, 8, 64\)"):
         relay_attention(batch, share(batch), out=torch.empty(6, 8, 64))
+
+
+def test_a_sharing_that_was_cut_for_other_heads_is_refused() -> None:
+    batch = make_shared(CASE, SHARED)
+    one_head = replace(batch, k_pages=batch.k_pages[:, :, :1], v_pages=batch.v_pages[:, :, :1])
+    with pytest.raises(ValueError, match=r"sharing is of \(2, 64, 16, .* the batch of \(1, 64, 16, torch.float16\)"):
+        relay_attention(one_head, share(batch))
 
 
 def test_the_operation_is_imported_without_triton() -> None:

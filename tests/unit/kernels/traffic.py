@@ -1,4 +1,4 @@
-"""What interpreted kernels load and store, byte by byte."""
+"""What interpreted kernels load and store, byte by byte, and what they multiply."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from kernels_sparq import SECTOR_BYTES
 from triton.runtime.interpreter import InterpreterBuilder, TensorHandle
 
 
@@ -18,6 +19,8 @@ class Traffic:
 
     loads: list[tuple[Any, int]] = field(default_factory=list)
     stores: list[tuple[Any, int]] = field(default_factory=list)
+    operations: int = 0
+    """Sums and products of matrix products"""
 
     def loaded(self, *tensors: torch.Tensor) -> int:
         """Bytes of these tensors that were loaded, each as often as it was."""
@@ -33,6 +36,11 @@ class Traffic:
         (size,) = {size for at, size in found if len(at)}
         return size * len(np.unique(np.concatenate([at for at, _ in found])))
 
+    def touched(self, *tensors: torch.Tensor) -> int:
+        """Bytes of the sectors of these tensors of which anything was loaded or stored: what memory must move."""
+        found = [_inside(at, tensor) // SECTOR_BYTES for at, _ in self.loads + self.stores for tensor in tensors]
+        return SECTOR_BYTES * len(np.unique(np.concatenate(found)))
+
 
 def _inside(at: Any, tensor: torch.Tensor) -> Any:
     storage = tensor.untyped_storage()
@@ -45,9 +53,10 @@ def _count(met: list[tuple[Any, int]], tensor: torch.Tensor) -> int:
 
 @contextlib.contextmanager
 def watched() -> Iterator[Traffic]:
-    """Everything that kernels load and store in here."""
+    """Everything that kernels load, store and multiply in here."""
     traffic = Traffic()
     load, store = InterpreterBuilder.create_masked_load, InterpreterBuilder.create_masked_store
+    dot = InterpreterBuilder.create_dot
 
     def noted(pointers: TensorHandle, mask: TensorHandle) -> tuple[Any, int]:
         # One number a pointer; in the interpreter booleans are bytes as well.
@@ -62,8 +71,14 @@ def watched() -> Iterator[Traffic]:
         traffic.stores.append(noted(pointers, mask))
         return store(self, pointers, value, mask, policy)
 
+    def create_dot(self: Any, a: TensorHandle, b: TensorHandle, *options: Any) -> TensorHandle:
+        traffic.operations += 2 * a.data.size * b.data.shape[1]
+        return dot(self, a, b, *options)
+
     InterpreterBuilder.create_masked_load, InterpreterBuilder.create_masked_store = create_load, create_store
+    InterpreterBuilder.create_dot = create_dot
     try:
         yield traffic
     finally:
         InterpreterBuilder.create_masked_load, InterpreterBuilder.create_masked_store = load, store
+        InterpreterBuilder.create_dot = dot

@@ -57,7 +57,8 @@ def _paged_attention(
 ) -> None:
     batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
     if q.is_cuda:
-        launch(batch, scale, kv_starts, Attended(out, lse), plan(batch, gpu_of(batch)))
+        with torch.cuda.device_of(q):
+            launch(batch, scale, kv_starts, Attended(out, lse), plan(batch, gpu_of(batch)))
     else:
         answer = paged_attention_reference(batch, scale, kv_starts, precision=torch.float32)
         out.copy_(answer.out)

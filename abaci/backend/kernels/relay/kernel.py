@@ -120,9 +120,10 @@ def relay_attention_kernel(
     HQ: tl.constexpr, G: tl.constexpr, D: tl.constexpr, BLOCK_D: tl.constexpr, P: tl.constexpr, BLOCK_M: tl.constexpr,
     TILE: tl.constexpr, KINDS: tl.constexpr, MIN_ROWS: tl.constexpr,
 ):  # fmt: skip
-    """Grid (Hk, W): one item for one key-value head. All heads of an item run together: a page holds all of them."""
-    kv_head = tl.program_id(0).to(tl.int64)
-    item_ptr = items_ptr + tl.program_id(1) * 7
+    """Grid (W * Hk): one item for one key-value head. All heads of an item run together: a page holds all of them."""
+    # In one dimension, the only one that may have more than 65535 programs.
+    kv_head = (tl.program_id(0) % (HQ // G)).to(tl.int64)
+    item_ptr = items_ptr + tl.program_id(0) // (HQ // G) * 7
     queries = tl.load(item_ptr + 1)
     if queries == 0:
         return

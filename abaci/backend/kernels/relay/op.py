@@ -33,6 +33,8 @@ class Sharing:
     work: Work
     arrivals: torch.Tensor
     """[T, Hq], int32: 0 between two calls"""
+    numbers: tuple[int, int, int, torch.dtype]
+    """Key-value heads, head size, page size and type of the batch: what its list of work was cut for"""
 
     def tensors(self) -> tuple[torch.Tensor, ...]:
         """As the custom operation takes them."""
@@ -50,8 +52,18 @@ def find_sharing(batch: PagedBatch, policy: RelayPolicy | None = None) -> Sharin
         return None
     rules = (policy.levels, policy.min_requests, policy.min_tokens, policy.min_saved_bytes)
     leaders, ends, tokens, positions, items, parts = _find_sharing(*operands(batch), *rules)
+    return start_sharing(batch, Groups(leaders, ends), Work(tokens, positions, items, parts))
+
+
+def start_sharing(batch: PagedBatch, groups: Groups, work: Work) -> Sharing:
+    """The sharing of this batch, of which nothing has arrived yet."""
     arrivals = torch.zeros(batch.tokens, batch.q_heads, dtype=torch.int32, device=batch.q.device)
-    return Sharing(Groups(leaders, ends), Work(tokens, positions, items, parts), arrivals)
+    return Sharing(groups, work, arrivals, numbers_of(batch))
+
+
+def numbers_of(batch: PagedBatch) -> tuple[int, int, int, torch.dtype]:
+    """What a `Sharing` remembers of its batch."""
+    return batch.kv_heads, batch.head_size, batch.page_size, batch.q.dtype
 
 
 def cut_of(batch: PagedBatch) -> Cut:
@@ -81,7 +93,8 @@ def _find_sharing(
     batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
     policy = RelayPolicy(levels, min_requests, min_tokens, min_saved_bytes)
     if q.is_cuda:
-        return listed(*search(batch, policy, cut_of(batch)))
+        with torch.cuda.device_of(q):
+            return listed(*search(batch, policy, cut_of(batch)))
     groups = find_groups(batch, policy)
     return listed(groups, cut_work(batch, policy, groups, cut_of(batch)))
 
@@ -124,6 +137,11 @@ def check_sharing(batch: PagedBatch, sharing: Sharing) -> None:
             f"the sharing is of {sizes[0][0]} requests and {sizes[1]} (tokens, query heads) on {sizes[2]}, "
             f"the batch of {batch.requests} and {(batch.tokens, batch.q_heads)} on {batch.q.device}"
         )
+    if sharing.numbers != numbers_of(batch):
+        raise ValueError(
+            f"the sharing is of {sharing.numbers} (key-value heads, head size, page size, type), "
+            f"the batch of {numbers_of(batch)}"
+        )
 
 
 @torch.library.custom_op("abaci::relay_attention", mutates_args=("arrivals", "out", "lse"))
@@ -147,9 +165,10 @@ def _relay_attention(
     lse: torch.Tensor,
 ) -> None:
     batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
-    sharing = Sharing(Groups(leaders, ends), Work(tokens, positions, items, parts), arrivals)
+    sharing = Sharing(Groups(leaders, ends), Work(tokens, positions, items, parts), arrivals, numbers_of(batch))
     if q.is_cuda:
-        launch(batch, sharing, scale, Attended(out, lse), cut_of(batch))
+        with torch.cuda.device_of(q):
+            launch(batch, sharing, scale, Attended(out, lse), cut_of(batch))
     else:
         answer = relay_attention_reference(batch, sharing.groups, scale, precision=torch.float32)
         out.copy_(answer.out)
@@ -170,7 +189,7 @@ def launch(batch: PagedBatch, sharing: Sharing, scale: float, result: Attended, 
         return
     size = (count_partials(batch, kinds, cut), batch.q_heads, batch.head_size)
     partial = torch.empty(size, dtype=torch.float32, device=batch.q.device)
-    relay_attention_kernel[(batch.kv_heads, work.items.shape[0])](
+    relay_attention_kernel[(batch.kv_heads * work.items.shape[0],)](
         *tensors(batch)[:4],
         work.tokens,
         work.positions,

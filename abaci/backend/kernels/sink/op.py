@@ -76,8 +76,9 @@ def _sink_attention(
     rotary = None if inv_freq is None else Rotary(inv_freq, is_neox)
     policy = SinkWindow(n_sinks, window, "absolute" if rotary is None else "cache", rotary)
     if q.is_cuda:
-        cut = plan(batch, gpu_of(batch), policy.size + max_query_len, turns_queries=rotary is not None)
-        launch(batch, policy, scale, sink_logits, Attended(out, lse), cut)
+        with torch.cuda.device_of(q):
+            cut = plan(batch, gpu_of(batch), policy.size + max_query_len, turns_queries=rotary is not None)
+            launch(batch, policy, scale, sink_logits, Attended(out, lse), cut)
     else:
         answer = sink_attention_reference(batch, policy, scale, sink_logits, precision=torch.float32)
         out.copy_(answer.out)

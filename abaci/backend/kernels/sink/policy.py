@@ -51,6 +51,10 @@ class SinkWindow:
     def __post_init__(self) -> None:
         if self.n_sinks < 0 or self.window < 1:
             raise ValueError(f"n_sinks must be >= 0 and window >= 1, not {self.n_sinks} and {self.window}")
+        if self.size >= 1 << 31:
+            raise ValueError(f"n_sinks + window must be below 2**31, not {self.size}: positions are int32")
+        if self.positions not in ("cache", "absolute"):
+            raise ValueError(f'positions must be "cache" or "absolute", not {self.positions!r}')
         if self.positions == "cache" and self.rotary is None:
             raise ValueError('positions="cache" needs the rotary embedding of the queries')
 

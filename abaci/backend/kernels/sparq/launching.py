@@ -56,11 +56,8 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     is_small = batch.q.dtype == torch.float32 and batch.head_size <= 128
     warps = 16 if block > 8192 else 8 if block > 4096 or not is_small else 4
     # The assembler, left alone, aims at more programs and spills: for small heads, and for the largest of float32.
-    registers = None
-    if batch.q.dtype != torch.float32 and batch.head_size <= 64:
-        registers = 128 if warps == 16 else 224
-    elif batch.q.dtype == torch.float32 and not is_small:
-        registers = 255
+    most = None if is_small else 255 if batch.q.dtype == torch.float32 else 224 if batch.head_size <= 64 else None
+    registers = 128 if most and warps == 16 else most
     return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=registers))
 
 

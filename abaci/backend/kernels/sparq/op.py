@@ -79,8 +79,9 @@ def _sparq_attention(
     batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
     policy = Sparq(components, keys, local, dense_tokens)
     if q.is_cuda:
-        cut = plan_sparq(batch, policy, gpu_of(batch))
-        SparqLaunch(batch, policy, SparqIndex(v_sums, columns), scale, cut).run(out)
+        with torch.cuda.device_of(q):
+            cut = plan_sparq(batch, policy, gpu_of(batch))
+            SparqLaunch(batch, policy, SparqIndex(v_sums, columns), scale, cut).run(out)
     else:
         out.copy_(sparq_attention_reference(batch, policy, scale, precision=torch.float32))
 
@@ -106,7 +107,8 @@ def _append_tokens(
 ) -> None:
     batch = PagedBatch(q, k_pages, v_pages, block_table, seq_lens, query_starts, max_query_len)
     write = append if q.is_cuda else append_tokens_reference
-    write(batch, k, v, SparqIndex(v_sums, columns))
+    with torch.cuda.device_of(q):
+        write(batch, k, v, SparqIndex(v_sums, columns))
 
 
 @_append_tokens.register_fake
