@@ -13,7 +13,7 @@ from torch import Tensor
 from training.chat import Weights, parts
 from training.problem import Row
 
-STEP = 32
+STEP = 8
 """Sequences are padded to a multiple of this many tokens, which keeps the number of shapes small."""
 
 
@@ -26,12 +26,12 @@ class Encoded:
     prompt: int = 0
 
 
-def encode(row: Row, tokenizer: Tokenizer, weights: Weights) -> Encoded:
-    """The row's tokens, part by part."""
+def encode(row: Row, tokenizer: Tokenizer, weights: Weights, *, is_cut: bool = False) -> Encoded:
+    """The row's tokens, part by part; a row that `is_cut` ends with its last program."""
     ids: list[int] = []
     loss: list[float] = []
     prompt = 0
-    for text, weight in parts(row, weights):
+    for text, weight in parts(row, weights)[: -2 if is_cut and row.turns else None]:
         found = tokenizer.encode(text).ids
         ids += found
         loss += [weight] * len(found)
@@ -39,9 +39,14 @@ def encode(row: Row, tokenizer: Tokenizer, weights: Weights) -> Encoded:
     return Encoded(ids, loss, prompt)
 
 
-def encode_all(rows: Sequence[Row], tokenizer: Tokenizer, weights: Weights, max_tokens: int) -> list[Encoded]:
-    """All rows of at most `max_tokens` tokens."""
-    found = (encode(row, tokenizer, weights) for row in rows)
+def encode_all(
+    rows: Sequence[Row], tokenizer: Tokenizer, weights: Weights, max_tokens: int, cut: float = 0.0
+) -> list[Encoded]:
+    """All rows of at most `max_tokens` tokens, a share `cut` of them up to their last program.
+
+    What follows a program is its output and a closing sentence, a fifth of all tokens, and soon learnt.
+    """
+    found = (encode(row, tokenizer, weights, is_cut=at % 100 < 100 * cut) for at, row in enumerate(rows))
     return [row for row in found if len(row.ids) <= max_tokens]
 
 

@@ -100,9 +100,9 @@ class Draft:
         self.skeleton = " ".join([*lines, self.say(question)])
         self.question = templates.sentences(templates.fill(self.skeleton, self.values))
 
-    def think(self, template: str) -> None:
-        """Set the rationale."""
-        self.rationale = templates.sentences(templates.fill(self.say("[" + template + "]"), self.values))
+    def think(self, thought: str) -> None:
+        """Set the rationale: one wording for each thought, or a small model spends its training on guessing which."""
+        self.rationale = templates.sentences(templates.fill(thought, self.values))
 
     def code(self, program: str) -> None:
         """Set the program; slots take the plain values."""

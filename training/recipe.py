@@ -45,7 +45,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run. `device` is `cpu` or `cuda`; `minutes` between checkpoints."""
+    """One training run. `device` is `cpu` or `cuda`; `minutes` between checkpoints; `cut` the share of rows that end
+    with their last program.
+    """
 
     name: str = "cpu"
     device: str = "cpu"
@@ -53,6 +55,7 @@ class Recipe:
     seed: int = 1
     workers: int = 2
     max_tokens: int = 320
+    cut: float = 0.0
     is_compiled: bool = True
     checkpoint_minutes: float = 5.0
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -52,7 +52,7 @@ def prepare(recipe: Recipe, folder: Path, start: Path | None = None) -> Prepared
         facts_path.write_text(json.dumps(facts), encoding="utf-8")
     facts = json.loads(facts_path.read_text(encoding="utf-8"))
     made = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    encoded = batches.encode_all(dataset.load(rows_path), made, recipe.weights, recipe.max_tokens)
+    encoded = batches.encode_all(dataset.load(rows_path), made, recipe.weights, recipe.max_tokens, recipe.cut)
     total = sum(len(row.ids) for row in encoded)
     print(f"{len(encoded)} rows, {total} tokens, mean {total / len(encoded):.0f}", flush=True)
     facts |= {"rows": len(encoded), "tokens": total}
@@ -112,7 +112,7 @@ class Run:
         factor = self.recipe.schedule.factor(self.step)
         with torch.autocast(self.recipe.device, dtype=torch.bfloat16):
             loss = self.model.loss(ids, weights)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.schedule.clip)
         for each in self.optimizers:
             for group in each.param_groups:

@@ -43,7 +43,7 @@ def linear_equation(d: Draft) -> None:
     c = a * x + b if d.rng.random() < 0.75 else d.int(-50, 50)
     d.let(e=f"{poly.code([b, a], v)} - {c}" if c >= 0 else f"{poly.code([b, a], v)} + {-c}")
     ask_equation(d, poly.plain([b, a], v, " "), str(c))
-    d.think("Bring everything to one side and solve|Solve the linear equation with SymPy")
+    d.think("Bring everything to one side and solve")
     d.code(SOLVE + "print(solve({e}, {v})[0])")
     d.answer(Fraction(c - b, a))
 
@@ -57,7 +57,7 @@ def linear_both_sides(d: Draft) -> None:
     e = a * x + b - c * x
     d.let(l=poly.code([b, a], v), r=poly.code([e, c], v))
     ask_equation(d, poly.plain([b, a], v, " "), poly.plain([e, c], v, " "))
-    d.think("Subtract the right side and solve|Bring everything to one side and solve")
+    d.think("Subtract the right side and solve")
     d.code(SOLVE + "print(solve({l} - ({r}), {v})[0])")
     d.answer(x)
 
@@ -77,7 +77,7 @@ def linear_bracket(d: Draft) -> None:
         c = x // a + b
         ask_equation(d, f"{v}/{a} {'+' if b > 0 else '-'} {abs(b)}", str(c))
         d.let(e=f"{v}/{a} {'+' if b > 0 else '-'} {abs(b)}", c=c)
-    d.think("Solve the linear equation with SymPy|Bring everything to one side and solve")
+    d.think("Solve the linear equation with SymPy")
     d.code(SOLVE + "print(solve({e} - ({c}), {v})[0])")
     d.answer(x)
 
@@ -96,7 +96,7 @@ def quadratic(d: Draft) -> None:
         d.let(e=poly.code([0, *c[1:]], v) + (f" - {-c[0]}" if c[0] < 0 else f" + {c[0]}"))
     else:
         ask_equation(d, poly.plain(c, v, " "), "0")
-    d.think("Solve the quadratic equation with SymPy|A quadratic: let SymPy find the roots")
+    d.think("Solve the quadratic equation with SymPy")
     d.code(SOLVE + "print(*solve({e}, {v}), sep=', ')")
     d.answer(f"{p}, {q}" if p != q else p)
 
@@ -122,7 +122,7 @@ def quadratic_one_root(d: Draft) -> None:
         if goal in ("sum", "product")
         else f"Solve {{s}} = 0 and give the {what}.",
     )
-    d.think("Find the roots, then combine them|Solve the quadratic first")
+    d.think("Find the roots, then combine them")
     expr = {"larger": "max(roots)", "smaller": "min(roots)", "sum": "sum(roots)", "product": "roots[0] * roots[1]"}[
         goal
     ]
@@ -137,7 +137,7 @@ def quadratic_irrational(d: Draft) -> None:
     c = [d.nonzero(9), d.nonzero(8), d.rng.choice([1, 1, 2, 3])]
     d.let(e=poly.code(c, v))
     ask_equation(d, poly.plain(c, v, " "), "0")
-    d.think("Solve the quadratic equation exactly|A quadratic: let SymPy find the roots")
+    d.think("Solve the quadratic equation exactly")
     d.code(
         "from sympy import symbols, solve, latex\n{v} = symbols('{v}')\nprint(', '.join(latex(r) for r in solve({e}, {v})))"
     )
@@ -182,7 +182,7 @@ def system_two(d: Draft) -> None:
         "[If|Given|~Knowing] {s1} and {s2}, [find x and y|what are x and y]<end>" + tail,
         "[Let|~Assume] {s1} and {s2}. [Find x and y|Solve]." + tail,
     )
-    d.think("Solve the two equations together|A linear system: let SymPy solve it")
+    d.think("Solve the two equations together")
     last = {"both": "print(s[x], s[y], sep=', ')", "x": "print(s[x])", "y": "print(s[y])", "sum": "print(s[x] + s[y])"}[
         goal
     ]
@@ -273,7 +273,7 @@ def number_riddle(d: Draft) -> None:
         )
         + " [What is|Find] the number<end>",
     )
-    d.think("Call the number x and solve the equation|Write the steps as an equation")
+    d.think("Call the number x and solve the equation")
     d.code("from sympy import symbols, solve\nx = symbols('x')\nprint(solve({a}*x {s} {b} - {c}, x)[0])")
     d.answer(x)
 
@@ -293,7 +293,7 @@ def consecutive(d: Draft) -> None:
         "[{w}|{k}] consecutive {kind}integers [add up to|have the sum] {t}. [What is|Find] the {g}<end>",
         "Find the {g} of {w} consecutive {kind}integers whose sum is {t}.",
     )
-    d.think("Let x be the smallest; write the sum as an equation")
+    d.think("Let x be the smallest of {w} numbers in steps of " + str(step))
     terms = " + ".join("x" if i == 0 else f"(x + {step * i})" for i in range(k))
     last = "print(x0)" if goal == "smallest" else f"print(x0 + {step * (k - 1)})"
     d.code(f"from sympy import symbols, solve\nx = symbols('x')\nx0 = solve({terms} - {{t}}, x)[0]\n{last}")

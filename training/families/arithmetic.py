@@ -22,7 +22,7 @@ def add_two(d: Draft) -> None:
         "{a} + {b} = ?",
         "[How much|What] is {a} [plus|and|added to] {b}?",
     )
-    d.think("Add the two numbers|This is a sum|Add {a} and {b}")
+    d.think("Add the two numbers")
     d.code("print({a} + {b})")
     d.answer(a + b)
 
@@ -38,7 +38,7 @@ def subtract_two(d: Draft) -> None:
         "{a} - {b} = ?",
         "[How much|What] is {a} [minus|less] {b}?",
     )
-    d.think("Subtract {b} from {a}|This is a difference")
+    d.think("Subtract {b} from {a}")
     d.code("print({a} - {b})")
     d.answer(a - b)
 
@@ -54,7 +54,7 @@ def multiply_two(d: Draft) -> None:
         "{a} [*|x|·] {b} = ?",
         "How much is {a} [times|multiplied by] {b}?",
     )
-    d.think("Multiply the two numbers|This is a product")
+    d.think("Multiply the two numbers")
     d.code("print({a} * {b})")
     d.answer(a * b)
 
@@ -71,7 +71,7 @@ def divide_exact(d: Draft) -> None:
         "{a} [/|÷|:] {b} = ?",
         "How many times does {b} go into {a}?",
     )
-    d.think("Divide {a} by {b}|This is a quotient")
+    d.think("Divide {a} by {b}")
     d.code("print({a} / {b})")
     d.answer(q)
 
@@ -85,7 +85,7 @@ def divide_remainder(d: Draft) -> None:
         "<find> the quotient and remainder [when {a} is divided by {b}|of {a} divided by {b}|~on dividing {a} by {b}]<end>",
         "[Divide|~Split] {a} by {b} and give the quotient and [the |]remainder.",
     )
-    d.think("Use divmod|Integer division gives both")
+    d.think("Use divmod")
     d.code("q, r = divmod({a}, {b})\nprint(q, r, sep=', ')")
     d.answer(f"{a // b}, {a % b}")
 
@@ -122,7 +122,7 @@ def expression(d: Draft) -> None:
         "What does {s} equal?",
         "What is the result of {s}?",
     )
-    d.think("Evaluate the expression|Follow the order of operations")
+    d.think("Evaluate the expression")
     d.code("print({t})")
     d.answer(value)
 
@@ -146,7 +146,7 @@ def fractions_two(d: Draft) -> None:
         "[Write|Give|~Express] $ {tex} $ as a [single|simplified|common] fraction.",
         "Simplify {p}/{q} {op} {u}/{v}.",
     )
-    d.think("Use exact fractions|Rational numbers keep it exact")
+    d.think("Use exact fractions")
     d.code("from fractions import Fraction\nprint(Fraction({p}, {q}) {op} Fraction({u}, {v}))")
     d.answer(value)
 
@@ -163,7 +163,7 @@ def fraction_of(d: Draft) -> None:
         "How much is {u}/{v} of {n}?",
         "[~{u}/{v} of {n} is what number?|What number is {u}/{v} of {n}?]",
     )
-    d.think("Multiply {n} by the fraction|Take {u} of {v} parts")
+    d.think("Multiply {n} by the fraction")
     d.code("print({n} * {u} / {v})")
     d.answer(n * u // v)
 
@@ -179,7 +179,7 @@ def simplify_fraction(d: Draft) -> None:
         "[Write|Express|Give] {a}/{b} in [lowest terms|simplest form].",
         "What is {a}/{b} in [lowest terms|simplest form]?",
     )
-    d.think("Fraction reduces by itself|Divide by the common factor")
+    d.think("Fraction reduces by itself")
     d.code("from fractions import Fraction\nprint(Fraction({a}, {b}))")
     d.answer(f)
 
@@ -199,7 +199,7 @@ def decimals_two(d: Draft) -> None:
         "<find> {a} {w} {b}<end>",
         "<what> the value of {a} {op} {b}?",
     )
-    d.think("Calculate with decimals and round off the noise|Decimal arithmetic")
+    d.think("Calculate with decimals and round off the noise")
     d.code("print(round({a} {op} {b}, 4))")
     d.answer(f"{value}".removesuffix(".0"))
 
@@ -219,7 +219,7 @@ def percent_of(d: Draft) -> None:
         "{p}% of {n} = ?",
         "$ {p}\\% $ of {n} is [what|what number]?",
     )
-    d.think("A percentage is a part of 100|Multiply by {p} and divide by 100")
+    d.think("A percentage is a part of 100")
     d.code("print({n} * {p} / 100)")
     d.answer(n * p // 100)
 
@@ -235,7 +235,7 @@ def what_percent(d: Draft) -> None:
         "[Express|Write] {a} as a percentage of {b}.",
         "<find> the percentage that {a} is of {b}<end>",
     )
-    d.think("Divide by the whole and multiply by 100|Part over whole times 100")
+    d.think("Divide by the whole and multiply by 100")
     d.code("print({a} * 100 / {b})")
     d.answer(p)
 
@@ -250,7 +250,7 @@ def percent_whole(d: Draft) -> None:
         "{p}[%| percent] of a number is {a}. [What is the number?|Find the number.|Find it.|~Name the number.]",
         "If {p}% of [x|a number|n] is {a}, [what is|find] [it|the number]<end>",
     )
-    d.think("Divide by the percentage|The whole is the part times 100 over {p}")
+    d.think("Divide by the percentage")
     d.code("print({a} * 100 / {p})")
     d.answer(n)
 
@@ -267,7 +267,7 @@ def percent_change(d: Draft) -> None:
         f"What is {{n}} {word2} by {{p}}[%| percent]?",
         f"A [number|value|quantity] of {{n}} is {word2} by {{p}}%. [Find the new value.|What is the new value?]",
     )
-    d.think("Change the number by its percentage|Scale by the percentage")
+    d.think("Change the number by its percentage")
     d.code("print({n} * (100 {s} {p}) / 100)")
     value = Fraction(n * (100 + p if up else 100 - p), 100)
     d.answer(int(value) if value.denominator == 1 else float(value))
@@ -283,7 +283,7 @@ def power(d: Draft) -> None:
         "{a}^{n} = ?",
         "<find> the value of {a}^{n}<end>",
     )
-    d.think("Raise {a} to the power {n}|This is a power")
+    d.think("Raise {a} to the power {n}")
     d.code("print({a} ** {n})")
     d.answer(a**n)
 
@@ -310,7 +310,7 @@ def square_root(d: Draft) -> None:
             "[Which|~Name the] positive number squared [is|gives] {a}?",
         )
         d.code("import math\nprint(math.isqrt({a}))")
-    d.think("Take the root|The root is a whole number")
+    d.think("Take the root")
     d.answer(n)
 
 
@@ -324,7 +324,7 @@ def simplify_root(d: Draft) -> None:
         "[Write|Express|~Rewrite] [$\\sqrt{{a}}$|sqrt({a})] in simplest [radical |]form.",
         "<find> the exact value of $\\sqrt{{a}}$<end>",
     )
-    d.think("SymPy takes squares out of the root|Simplify the radical exactly")
+    d.think("SymPy takes squares out of the root")
     d.code("from sympy import sqrt, latex\nprint(latex(sqrt({a})))")
     d.answer(f"{k} \\sqrt{{{m}}}")
 
@@ -343,7 +343,7 @@ def round_number(d: Draft) -> None:
         "To the nearest [{w}|{p}], what is {n}?",
         "{n} to the nearest [{w}|{p}] is [what|how much]?",
     )
-    d.think("Divide, round and multiply back|Round to multiples of {p}")
+    d.think("Divide, round and multiply back")
     d.code("print(round({n} / {p}) * {p})")
     d.answer(round(n / place) * place)
 
@@ -358,7 +358,7 @@ def absolute_difference(d: Draft) -> None:
         "How far apart are {a} and {b} on the number line?",
         "[What is|~Give] the distance between {a} and {b} on the number line?",
     )
-    d.think("Take the absolute value of the difference|Distance is never negative")
+    d.think("Take the absolute value of the difference")
     d.code("print(abs({a} - ({b})))")
     d.answer(abs(a - b))
 
@@ -395,4 +395,4 @@ def factorial_of(d: Draft) -> None:
         )
         d.code("import math\nprint(math.factorial({n}))")
         d.answer(math.factorial(n))
-    d.think("Use the factorial|math.factorial gives it")
+    d.think("Use the factorial")

@@ -41,7 +41,7 @@ def derivative_polynomial(d: Draft) -> None:
         "<find> the derivative of {s}<end>", "[Differentiate|~Take the derivative of] {s}[| with respect to x].", "[If|Let|Given] f(x) = {s}, [find|what is] f'(x)<end>",
         "[If|For] y = {s}, [find|what is] dy/dx<end>", "<find> d/dx ({s})<end>", "f(x) = {s}. <find> f'(x)<end>",
     )  # fmt: skip
-    d.think("Differentiate with SymPy|Take the derivative term by term")
+    d.think("Differentiate with SymPy")
     d.code("from sympy import symbols, diff, expand, latex\nx = symbols('x')\nprint(latex(expand(diff({e}, x))))")
     d.answer(poly.latex(poly.derivative(c)))
 
@@ -58,7 +58,7 @@ def derivative_smooth(d: Draft) -> None:
         "[If|Let|Given] f(x) = {s}, [find|what is] f'(x)<end>",
         "<find> d/dx ({s})<end>",
     )
-    d.think("Differentiate with SymPy|Use the rules of differentiation")
+    d.think("Differentiate with SymPy")
     d.code(DIFF + "print(latex(diff({e}, x)))")
 
 
@@ -122,7 +122,7 @@ def integral_indefinite(d: Draft) -> None:
         "[Integrate|~Antidifferentiate] {s}[| with respect to x| dx].",
         "<find> [∫ ({s}) dx|the integral ∫ {s} dx]<end>",
     )
-    d.think("Integrate with SymPy|Find an antiderivative")
+    d.think("Integrate with SymPy")
     d.code(DIFF + "print(latex(integrate({e}, x)))")
 
 
@@ -138,7 +138,7 @@ def integral_definite(d: Draft) -> None:
         "<find> the definite integral of {s} over the interval from {a} to {b}<end>",
         "<find> ∫_{a}^{b} ({bare}) dx<end>",
     )  # fmt: skip
-    d.think("Integrate between the limits with SymPy|A definite integral")
+    d.think("Integrate between the limits with SymPy")
     d.code("from sympy import symbols, integrate\nx = symbols('x')\nprint(integrate({e}, (x, {a}, {b})))")
     total = sum(Fraction(u, k + 1) * (Fraction(b) ** (k + 1) - Fraction(a) ** (k + 1)) for k, u in enumerate(c))
     d.answer(total)
@@ -189,7 +189,7 @@ def limit_rational(d: Draft) -> None:
         "[What does {t} tend to|~Where does {t} go|What value does {t} approach] as x [approaches|goes to] {to}?",
         "lim x->{to} of {t}[| = ?]",
     )
-    d.think("Take the limit with SymPy|A limit")
+    d.think("Take the limit with SymPy")
     d.code("from sympy import symbols, limit, oo\nx = symbols('x')\nprint(limit({e}, x, {a}))")
 
 

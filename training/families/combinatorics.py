@@ -26,7 +26,7 @@ def choose(d: Draft) -> None:
         "How many subsets with {k} elements does a set [of|with] {n} elements have?",
         "[A committee|A team|~A jury] of {k} is chosen from {n} people. In how many ways?",
     )
-    d.think("Order does not matter: combinations|Choose {k} of {n}")
+    d.think("Order does not matter: combinations")
     d.code("import math\nprint(math.comb({n}, {k}))")
     d.answer(math.comb(n, k))
 
@@ -70,7 +70,7 @@ def arrange(d: Draft) -> None:
         )
         d.code("import math\nprint(math.perm({n}, {k}))")
         d.answer(math.perm(n, k))
-    d.think("Order matters: permutations|Count the orders")
+    d.think("Order matters: permutations")
 
 
 @family(S)
@@ -167,7 +167,7 @@ def handshakes(d: Draft) -> None:
         "{n} teams [play|meet] each other once. How many [games|matches] are there?",
         "How many lines [join|connect] {n} points, no three on a line?",
     )
-    d.think("Count the pairs|Every pair once: choose 2 of {n}")
+    d.think("Count the pairs")
     d.code("import math\nprint(math.comb({n}, 2))")
     d.answer(n * (n - 1) // 2)
 
@@ -255,13 +255,12 @@ def dice(d: Draft) -> None:
         s = max(s, 3)
     d.let(s=s, op=kind)
     word = {"==": "[equal to |]{s}", ">": "[greater than|more than|above] {s}", "<": "[less than|below] {s}"}[kind]
-    d.rng.random()  # keeps the random stream of the shipped training set
     d.ask(
         f"[two|2] [fair |]dice are [rolled|thrown|~tossed]. [what is|find] the probability that [the sum|their sum] is {word}<end>",
         f"what is the probability that two dice give a sum {word}?",
         f"[you roll|somebody throws] two dice. [what is|find] the [chance|probability] of a sum {word}<end>",
     )
-    d.think("Go through all 36 outcomes")
+    d.think({"==": "Sums equal to", ">": "Sums above", "<": "Sums below"}[kind] + " {s}, of all 36 outcomes")
     d.code(
         "from fractions import Fraction\nn = sum(1 for a in range(1, 7) for b in range(1, 7) if a + b {op} {s})\nprint(Fraction(n, 36))"
     )

@@ -2,7 +2,7 @@
 """Problems composed freely from steps, so that their shape cannot be learnt by heart: chains, sums and expressions.
 
 A step is a pattern such as `@ + {n2}`, in which `@` is the value so far; `program` turns steps into one expression or
-into lines with names. `composed_stories` builds on the same parts.
+into lines. `composed_stories` builds on the same parts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from training import templates
 from training.problem import Draft, family
 
 S = "composed problems"
-NAMES = ("x", "n", "total", "value", "result", "count")
 
 
 @dataclass(frozen=True)
@@ -57,19 +56,11 @@ def folded(steps: list[str]) -> str:
     return result
 
 
-def program(d: Draft, steps: list[str]) -> str:
-    """The steps as one printed expression, as lines that change a name, or as lines with a new name each."""
-    style = d.rng.random()
-    if style < 0.4 or len(steps) == 1:
+def program(steps: list[str]) -> str:
+    """One or two steps as an expression, more as lines that change a number: no parenthesis has to be foreseen."""
+    if len(steps) < 3:
         return f"print({folded(steps)})"
-    if style < 0.75:
-        name = d.rng.choice(NAMES)
-        lines = [f"{name} = " + step.replace("@", name) for step in steps]
-        if d.rng.random() < 0.4:
-            lines = [re.sub(rf"^{name} = {name} (//|[-+*]) (\S+)$", rf"{name} \1= \2", line) for line in lines]
-        return "\n".join([*lines, f"print({name})"])
-    lines = [f"{'abcdefgh'[at]} = " + step.replace("@", "abcdefgh"[at - 1]) for at, step in enumerate(steps)]
-    return "\n".join([*lines, f"print({'abcdefgh'[len(steps) - 1]})"])
+    return "\n".join([*["x = " + step.replace("@", "x") for step in steps], "print(x)"])
 
 
 STEPS = {
@@ -132,8 +123,8 @@ def chain_of_steps(d: Draft) -> None:
             "[The result is @. What was the number|You get @. What did you start with|If that gives @, what was the first number|I end with @. Which number was it]"
         )
         write(d, f"{opening}, {said}. {asking.replace('@', end)}?")
-        d.think("Undo the steps, the last one first|Go backwards and reverse every step")
-        d.code(program(d, [end, *back]))
+        d.think("Undo the steps, the last one first")
+        d.code(program([end, *back]))
         d.answer(start)
         return
     first = slot(d, start)
@@ -144,8 +135,8 @@ def chain_of_steps(d: Draft) -> None:
         "[What is the result?|What do you get?|What number is that?|Find the result.|Which number comes out?|~Where do you end?|What is the final number?]"
     )
     write(d, f"{opening}, {said}. {asking}")
-    d.think("Do the steps in order|One step after the other|Follow the chain of steps")
-    d.code(program(d, [first, *[code for _, code in done]]))
+    d.think("Do the steps in order")
+    d.code(program([first, *[code for _, code in done]]))
     d.answer(value)
 
 
@@ -175,18 +166,8 @@ def terms_in_a_row(d: Draft) -> None:
     if "\\cdot" in text or (is_symbolic and "the " not in text and d.rng.random() < 0.5):
         text = f"${text}$".replace("×", "\\times").replace("*", "\\times")
     write(d, f"{d.say('<what>')} {text}{d.say('<end>')}")
-    d.think(
-        {"sum": "Add all the terms|Add them up", "product": "Multiply all of them|Multiply the numbers"}.get(
-            kind, "Go from left to right|Add and subtract in order"
-        )
-    )
-    names = "abcdef"[:count]
-    if d.rng.random() < 0.3:
-        for name, own in zip(names, slots, strict=True):
-            code = code.replace(own, name)
-        d.code("\n".join(f"{name} = {own}" for name, own in zip(names, slots, strict=True)) + f"\nprint({code})")
-    else:
-        d.code(f"print({code})")
+    d.think({"sum": "Add all the terms", "product": "Multiply all of them"}.get(kind, "Go from left to right"))
+    d.code(f"print({code})")
     d.answer(value)
 
 
@@ -238,8 +219,8 @@ def nested_expression(d: Draft) -> None:
         "[<what> [<expr> |the value of ]@<end>|@ = ?|Evaluate @.|Simplify @.|Compute @.|How much is @?|Calculate the value of @.|~Which number is @?|Solve: @]"
     )
     write(d, asking.replace("@", said))
-    d.think("Let Python follow the parentheses|Evaluate the expression|Inner parentheses first")
-    d.code(f"print({found.code})" if d.rng.random() < 0.7 else f"x = {found.code}\nprint(x)")
+    d.think("Let Python follow the parentheses")
+    d.code(f"print({found.code})")
     d.answer(found.value)
 
 
@@ -290,6 +271,6 @@ def spoken_expression(d: Draft) -> None:
     """An expression of one or two levels in words: "the product of 3 and the sum of 4 and 5"."""
     found = phrase(d, d.rng.choice([1, 1, 2]))
     write(d, f"{d.say('<what>')} {found.said}{d.say('<end>')}")
-    d.think("Turn the words into an expression|Say it with symbols|Write it as an expression")
-    d.code(f"print({found.code})" if d.rng.random() < 0.7 else f"x = {found.code}\nprint(x)")
+    d.think("Turn the words into an expression")
+    d.code(f"print({found.code})")
     d.answer(found.value)

@@ -150,10 +150,11 @@ def legs_summed(d: Draft) -> None:
         r, t = slot(d, rate, is_spoken=False), slot(d, time)
         lead = "{p}" if at == 0 else d.say("[then {p.he}|after that {p.he}|then {p}|<later> {p.he}]")
         speed = d.say(f"[{worded}]").replace("@", r)
+        is_time_first = d.rng.random() < 0.6
         facts.append(
-            f"{lead} {verb} for {t} hours {speed}" if d.rng.random() < 0.6 else f"{lead} {verb} {speed} for {t} hours"
+            f"{lead} {verb} for {t} hours {speed}" if is_time_first else f"{lead} {verb} {speed} for {t} hours"
         )
-        codes.append(d.rng.choice([f"{r} * {t}", f"{t} * {r}"]))
+        codes.append(f"{t} * {r}" if is_time_first else f"{r} * {t}")
         times.append(t)
     amounts = [rate * time for rate, time in zip(rates, hours, strict=True)]
     goal = d.rng.choice(["sum", "sum", "hours", "compare", "skip"]) if count > 1 else "sum"
@@ -176,18 +177,11 @@ def legs_summed(d: Draft) -> None:
     else:
         ask, think, parts, answer = (
             "[how many {unit} is that <total>|what is the total number of {unit}|how many {unit} was it altogether|~what do the {unit} add up to]",
-            "Rate times time for each part, then add|Multiply each part and add",
+            "Rate times time for each part, then add",
             codes,
             sum(amounts),
         )
     code = f"print({' + '.join(parts)})"
-    if len(parts) > 1 and d.rng.random() < 0.5:
-        code = "\n".join(
-            [
-                *(f"{name} = {part}" for name, part in zip("abcd", parts, strict=False)),
-                f"print({' + '.join('abcd'[: len(parts)])})",
-            ]
-        )
     if goal == "compare":
         high, low = (0, 1) if amounts[0] > amounts[1] else (1, 0)
         order = ("first", "second")
@@ -223,19 +217,14 @@ def mean_of_list(d: Draft) -> None:
     thing = what.split()[-1]
     if d.rng.random() < 0.35:
         listed, m = " and ".join(filter(None, [", ".join(slots[:-2]), slots[-2]])), slot(d, mean)
-        code = " + ".join(slots[:-1])
         d.show(thing=thing, days="one day" if count == 2 else f"{count - 1} days")
         start = d.say("{p} " + what.replace("@", "@L") + " on {days}").replace("@L", listed)
         ask = d.say(
             "[how many {thing} on one more day make the average @|how many {thing} must follow on the next day for an average of @ per day|~which number of {thing} on one more day makes the average @]"
         ).replace("@", m)
         write(d, f"{start}. {ask}?")
-        d.think("Average times count is the total needed|The total must be the average times the number of days")
-        d.code(
-            f"print({m} * {count} - ({code}))"
-            if d.rng.random() < 0.5
-            else f"needed = {m} * {count}\nhave = {code}\nprint(needed - have)"
-        )
+        d.think("Average times count is the total needed")
+        d.code(f"x = [{', '.join(slots[:-1])}]\nprint({m} * (len(x) + 1) - sum(x))")
         d.answer(values[-1])
         return
     listed = ", ".join(slots[:-1]) + " and " + slots[-1]
@@ -249,17 +238,8 @@ def mean_of_list(d: Draft) -> None:
         + " is that per day on average?|Find the mean.|~What is it on an average day?]]"
     ).replace("@", listed)
     write(d, opening)
-    d.think("Add and divide by the count|The sum divided by how many there are")
-    total = " + ".join(slots)
-    d.code(
-        d.rng.choice(
-            [
-                f"print(({total}) / {count})",
-                f"total = {total}\nprint(total / {count})",
-                f"x = [{', '.join(slots)}]\nprint(sum(x) / len(x))",
-            ]
-        )
-    )
+    d.think("Add and divide by the count")
+    d.code(f"x = [{', '.join(slots)}]\nprint(sum(x) / len(x))")
     d.answer(mean)
 
 
@@ -289,9 +269,8 @@ def parts_of_whole(d: Draft) -> None:
         rest = d.say(f"[the rest are {last}|all the others are {last}|the other ones are {last}]")
         ask = d.say(f"[how many are {last}|how many {last} {{o}} are there|what is the number of {last} ones]?")
         write(d, f"{first}. {', '.join(named[:-1])} and {rest}. {ask}")
-        d.think("Whole minus the known parts|Take the known parts away")
-        known = " + ".join(slots[:-1])
-        d.code(d.rng.choice([f"print({whole} - {' - '.join(slots[:-1])})", f"known = {known}\nprint({whole} - known)"]))
+        d.think("Whole minus the known parts")
+        d.code(f"print({whole} - {' - '.join(slots[:-1])})")
         d.answer(values[-1])
         return
     listed = [f"{number} {color}" for number, color in zip(slots, colors, strict=True)]
@@ -317,12 +296,6 @@ def parts_of_whole(d: Draft) -> None:
             else f"[how many {{o}} are {', '.join(chosen[:-1])} or {chosen[-1]}|how many {{o}} are not {out[0]}]?"
         )
     write(d, f"{first}. {ask}")
-    d.think("Add the parts that are asked for|Add these parts")
-    d.code(
-        f"print({' + '.join(slots[at] for at in used)})"
-        if d.rng.random() < 0.6
-        else "\n".join(
-            [*(f"{colors[at]} = {slots[at]}" for at in used), f"print({' + '.join(colors[at] for at in used)})"]
-        )
-    )
+    d.think("Add the parts that are asked for")
+    d.code(f"print({' + '.join(slots[at] for at in used)})")
     d.answer(sum(values[at] for at in used))

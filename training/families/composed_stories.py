@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 
 from training import words
 from training.families.composed import S, program, slot, write
@@ -99,20 +98,18 @@ def events_end(d: Draft) -> None:
             if sign == "+"
             else "[how many {o} did {p} part with in all|how many {o} were gone altogether]?"
         )
-        d.think(
-            "Only what came in counts|Add the gains" if sign == "+" else "Only what went away counts|Add the losses"
-        )
+        d.think("Only what came in counts" if sign == "+" else "Only what went away counts")
         steps = [chosen[0].code[4:], *[f"@ + {event.code[4:]}" for event in chosen[1:]]]
         result = sum(abs(event.after - event.before) for event in chosen)
     else:
         ask = d.say(
             "[how many {o} does {p} have [now|in the end|after that|~finally]|how many {o} are there now|what is the number of {o} {p} has now|how many {o} did {p} have in the end|how many {o} is that]?"
         )
-        d.think("Follow what happens to the {o}|Change the number step by step|Go through the events in order")
+        d.think("Follow what happens to the {o}")
         steps = [start, *[event.code for event in events]]
         result = events[-1].after
     write(d, joined(d, first, [event.text for event in events], ask))
-    d.code(program(d, steps))
+    d.code(program(steps))
     d.answer(result)
 
 
@@ -130,10 +127,8 @@ def events_start(d: Draft) -> None:
         "[how many {o} did {p} have [at first|in the beginning|before all that|to start with|~originally]|how many {o} were there at the start|what was the number of {o} at first]?"
     )
     write(d, joined(d, first, [event.text for event in events], f"{last}. {ask}"))
-    d.think(
-        "Go back from the end and undo every event|Start from the end, reverse the events|Undo the changes, the last one first"
-    )
-    d.code(program(d, [end, *[event.undo for event in reversed(events)]]))
+    d.think("Go back from the end and undo every event")
+    d.code(program([end, *[event.undo for event in reversed(events)]]))
     d.answer(value)
 
 
@@ -152,8 +147,8 @@ def events_between(d: Draft) -> None:
         ask = d.say(
             "[how many {o} did {p} have [on {day} evening|after {day}|at the end of {day}]|what was the number of {o} on {day} evening|~how many {o} were left when {day} was over]?"
         )
-        d.think("Stop after {day}|Only the events up to {day} count")
-        code, answer = program(d, [start, *[event.code for event in events[: at + 1]]]), events[at].after
+        d.think("Stop after {day}")
+        code, answer = program([start, *[event.code for event in events[: at + 1]]]), events[at].after
     else:
         hidden = events[at]
         texts[at] = re.sub(r"\{n\d+\} of them|\{n\d+\}", "some", hidden.text)
@@ -164,7 +159,7 @@ def events_between(d: Draft) -> None:
         ask = d.say(
             f"[how many {{o}} did {{p}} {verb} on {{day}}|{{day}} is not known exactly: how many {{o}} did {{p}} {verb} then|~what number of {{o}} did {{p}} {verb} on {{day}}]?"
         )
-        d.think("Count from both ends, the difference is the change|The unknown change lies between before and after")
+        d.think("Count from both ends, the difference is the change")
         before = start + "".join(event.code[1:] for event in events[:at])
         after = end + "".join(event.undo[1:] for event in reversed(events[at + 1 :]))
         big, small = ("after", "before") if hidden.sign == "+" else ("before", "after")
@@ -182,11 +177,11 @@ def comparison_chain(d: Draft) -> None:
     count = d.int(2, 5)
     people = words.people(d.rng, count)
     kinds(d, d.rng.choice(KINDS), "o")
-    letters = "abcde"
     d.show(**{f"p{at}": person for at, person in enumerate(people)})
-    lowered = [person.name.lower() for person in people]
-    is_named = d.rng.random() < 0.5 and all(name.isascii() and name.isidentifier() for name in lowered)
-    own = lowered if is_named else list(letters)
+    # Names as the story has them: to be copied, not to be matched with letters. "Uncle Bert" is Bert.
+    own = [person.name.split()[-1] for person in people]
+    if len(set(own)) < count:
+        own = list("abcde"[:count])
     verb = d.say("[has|has|owns|collected|bought|got]")
     values = [2 * d.int(2, d.rng.choice([10, 40, 99]))]
     known = slot(d, values[0])
@@ -230,30 +225,26 @@ def comparison_chain(d: Draft) -> None:
         ask = d.say(
             f"[how many {{o}} {do} {{p{count - 1}}} {base_verb}|what number of {{o}} {do} {{p{count - 1}}} {base_verb}|how many {{o}} is that for {{p{count - 1}}}]?"
         )
-        d.think(f"Go along the chain to {{p{count - 1}}}|Find the numbers one after the other")
+        d.think(f"Go along the chain to {{p{count - 1}}}")
         last, answer = own[count - 1], values[-1]
     elif goal == "total":
         ask = d.say(
             f"[how many {{o}} do they have <total>|how many {{o}} do [all of them|the {words.number_word(count)}] have together|what is the total number of {{o}}|~what do all their {{o}} add up to]?"
         )
-        d.think("Find each number, then add|Work out everyone's {o} and add them")
+        d.think("Find each number, then add")
         last, answer = " + ".join(own[:count]), sum(values)
     else:
         ask = d.say(
             f"[how many more {{o}} {do} {{p{high}}} {base_verb} than {{p{low}}}|how many fewer {{o}} {do} {{p{low}}} {base_verb} than {{p{high}}}|by how many {{o}} is {{p{high}}} ahead of {{p{low}}}]?"
         )
-        d.think("Find both numbers and subtract|Work out the two, then compare")
+        d.think("Find both numbers and subtract")
         last, answer = f"{own[high]} - {own[low]}", values[high] - values[low]
     for at in range(count - 1, 0, -1):
         if at in needed:
             needed.add(origin[at])
     write(d, d.say("[. |. |, and ]").join(facts[:2]) + "".join(f". {fact}" for fact in facts[2:]) + f". {ask}")
     path = [at for at in range(count) if at in needed]
-    is_line = len(asked) == 1 and all(origin[at] == before for before, at in pairwise(path))
-    if is_line and d.rng.random() < 0.5:
-        d.code(program(d, [codes[at] for at in path]))
-    else:
-        d.code("\n".join([*[lines[at] for at in path], f"print({last})"]))
+    d.code("\n".join([*[lines[at] for at in path], f"print({last})"]))
     d.answer(answer)
 
 
@@ -299,11 +290,11 @@ def shopping_list(d: Draft) -> None:
                 "[one {z.one} costs $@|{p} looked at {z} for $@ each but did not buy any|the shop also sells {z} for $@]"
             ).replace("@", str(d.int(2, 60)))
         )
-    own = "total" if d.rng.random() < 0.6 else "cost"
+    own = "cost"
     head, last = f"{own} = {' + '.join(terms)}", own
     ask, think, answer = (
         "[how much did {p} [spend|pay]|how much does {p} pay in all|what is the total cost|how many dollars is that|~what does it all come to]",
-        "Price times count, then add|Multiply and add",
+        "Price times count, then add",
         total,
     )
     if goal == "coupon":
@@ -330,7 +321,7 @@ def shopping_list(d: Draft) -> None:
         last, ask, think, answer = (
             f"{k} - {own}",
             "[how much money [is left|does {p} have left]|how much change does {p} get|~what remains of the money]",
-            "Take the cost from the money|Money minus cost",
+            "Take the cost from the money",
             k - total,
         )
     elif goal == "share":
@@ -363,5 +354,5 @@ def shopping_list(d: Draft) -> None:
         )
     write(d, ". ".join([*lines, d.say(ask)]) + "?")
     d.think(think)
-    d.code(f"{head}\nprint({last})" if last != own or d.rng.random() < 0.5 else f"print({head.split(' = ')[1]})")
+    d.code(f"{head}\nprint({last})" if last != own else f"print({head.split(' = ')[1]})")
     d.answer(answer)

@@ -27,7 +27,7 @@ def inequality_linear(d: Draft) -> None:
         "<find> all x with {l} {op} {c}<end>",
         "[Give|Write] the solution [set |]of {l} {op} {c} [as an interval|in interval notation].",
     )
-    d.think("Solve the inequality as a set|SymPy gives the interval")
+    d.think("Solve the inequality as a set")
     d.code(
         "from sympy import symbols, solveset, S, latex\nx = symbols('x')\nprint(latex(solveset({e} {op} {c}, x, S.Reals)))"
     )
@@ -79,7 +79,7 @@ def expand_product(d: Draft) -> None:
         "[Write|Express] {s} as a polynomial.",
         "<find> the product {s}<end>" if not square else "<find> {s} in expanded form<end>",
     )
-    d.think("Let SymPy expand the product|Expand the brackets")
+    d.think("Let SymPy expand the product")
     d.code("from sympy import symbols, expand, latex\nx = symbols('x')\nprint(latex(expand({e})))")
     d.answer(poly.latex(poly.product(a, a if square else b)))
 
@@ -96,7 +96,7 @@ def factor_quadratic(d: Draft) -> None:
         "[What is|Find|Give] the factorization of {s}<end>",
         "[Write|Express] {s} as a product[| of factors].",
     )
-    d.think("Let SymPy factor it|Factor the polynomial")
+    d.think("Let SymPy factor it")
     d.code("from sympy import symbols, factor, latex\nx = symbols('x')\nprint(latex(factor({e})))")
 
 
@@ -114,7 +114,7 @@ def evaluate_polynomial(d: Draft) -> None:
         "Evaluate {s} [when|at|for] x = {x}.",
         "{f}(x) = {s}. <find> {f}({x})<end>",
     )
-    d.think("Put x = {x} into the expression|Substitute the value")
+    d.think("Put x = {x} into the expression")
     d.code("x = {x}\nprint({e})")
     d.answer(poly.value(c, x))
 

@@ -87,7 +87,7 @@ def long_expression(d: Draft) -> None:
         "[How much is|What do you get for|~What comes out of] {e}?",
         "[Evaluate|Simplify|Work out] {e}<end>",
     )
-    d.think("[Copy the expression and let Python evaluate it|Evaluate the expression]")
+    d.think("Copy the expression and let Python evaluate it")
     d.code("print({c})")
     d.answer(eval(code))  # noqa: S307 - our own digits and operators
 
@@ -116,12 +116,12 @@ def named_numbers(d: Draft) -> None:
     rest = [str(v) for k, v in enumerate(numbers) if k != i]
     what = "how many {o}" if is_people else "how much"
     goals: list[tuple[str, str, str, Callable[[], object]]] = [
-        (f"[{what} [is|does it say] for {{q}}|what is [the number|the value] of {{q}}|look up {{q}}]", "Look up {q}", "{b}", lambda: numbers[j]),
-        (f"[{what} [is that|are there] for {{p}} and {{q}} together|add {{p}} and {{q}}|what is the sum of {{p}} and {{q}}]", "Add {p} and {q}", "{a} + {b}", lambda: numbers[i] + numbers[j]),
-        ("[how many more is {p} than {q}|what is the difference between {p} and {q}|by how much is {p} above {q}]", "Subtract {q} from {p}", "{a} - {b}", lambda: numbers[i] - numbers[j]),
+        (f"[{what} [is|does it say] for {{q}}|what is [the number|the value] of {{q}}|look up {{q}}]", "{q} {b}", "{b}", lambda: numbers[j]),
+        (f"[{what} [is that|are there] for {{p}} and {{q}} together|add {{p}} and {{q}}|what is the sum of {{p}} and {{q}}]", "Add {p} {a} and {q} {b}", "{a} + {b}", lambda: numbers[i] + numbers[j]),
+        ("[how many more is {p} than {q}|what is the difference between {p} and {q}|by how much is {p} above {q}]", "{p} {a} without {q} {b}", "{a} - {b}", lambda: numbers[i] - numbers[j]),
         (f"[{what} is it without {{p}}|what is the total of all but {{p}}|add everything except {{p}}]", "Add all but {p}", " + ".join(rest), lambda: sum(numbers) - numbers[i]),
         (f"[{what} is it [in all|altogether]|what is the total|add all of them]", "Add all of them", " + ".join(map(str, numbers)), lambda: sum(numbers)),
-        ("[multiply {p} by {q}|what is {p} times {q}]", "Multiply {p} by {q}", "{a} * {b}", lambda: numbers[i] * numbers[j]),
+        ("[multiply {p} by {q}|what is {p} times {q}]", "Multiply {p} {a} and {q} {b}", "{a} * {b}", lambda: numbers[i] * numbers[j]),
     ]  # fmt: skip
     ask, thought, code, answer = d.rng.choice(goals)
     mark = "?" if (asked := d.say(ask)).startswith(("how", "what", "by")) else "."
@@ -158,6 +158,6 @@ def long_polynomial(d: Draft) -> None:
         "[If|Let|Given] {x} = {v}[, what is|. Find|. What is] {p}<end>",
         "[What is the value of|Find the value of] {p} [at|for|if] {x}={v}<end>",
     )
-    d.think("[Put the value in|Substitute the value]")
+    d.think("Put the value in")
     d.code("{x} = {v}\nprint({c})")
     d.answer(sum(value * at**power for power, value in coefficients.items()))

@@ -32,7 +32,7 @@ def mean_of(d: Draft) -> None:
         "{p} [scored|got|has scores of] {s} [in [tests|games]|points]. [what is {p.his} average?|find the mean score.]",
         "[The data are|The values are|Data:] {s}. [What is|Find] the mean<end>",
     )
-    d.think("Add the values and divide by their number|The mean")
+    d.think("Add the values and divide by their number")
     d.code("x = {x}\nprint(sum(x) / len(x))")
     d.answer(number(Fraction(sum(x), n)))
 
@@ -138,7 +138,7 @@ def arithmetic_term(d: Draft) -> None:
         "[What|~Which number] is term {n} of the sequence {l}, ...?",
     )
     d.think("Term n is the first plus (n - 1) differences")
-    d.code("print({a} + ({n} - 1) * {s})" if s > 0 else "print({a} + ({n} - 1) * ({s}))")
+    d.code(f"print({{a}} + ({{n}} - 1) * ({f'{a + s} - {a}' if '{l}' in d.skeleton else s}))")
     d.answer(a + (n - 1) * s)
 
 
@@ -155,7 +155,8 @@ def arithmetic_sum(d: Draft) -> None:
             "[Add|~Total] the first {n} terms of the [arithmetic |]sequence {l}, ...",
             "an arithmetic sequence has first term {a} and difference {s}. [find|what is] the sum of {n} terms<end>",
         )
-        d.code("print(sum({a} + {s} * i for i in range({n})))")
+        step = f"({a + s} - {a})" if "{l}" in d.skeleton else "{s}"
+        d.code(f"print(sum({{a}} + {step} * i for i in range({{n}})))")
         d.answer(sum(a + s * i for i in range(n)))
     elif kind == "integers":
         b = a + n
@@ -208,7 +209,8 @@ def geometric_term(d: Draft) -> None:
             "a geometric [sequence|progression] has first term {a} and ratio {q}. [find|what is] the sum of {n} terms<end>",
             "[Add|~Total] the first {n} terms of the geometric sequence {l}, ...",
         )
-        d.code("print(sum({a} * {q} ** i for i in range({n})))")
+        ratio = f"({a * q} // {a})" if "{l}" in d.skeleton else "{q}"
+        d.code(f"print(sum({{a}} * {ratio} ** i for i in range({{n}})))")
         d.answer(sum(a * q**i for i in range(n)))
     else:
         d.ask(
@@ -216,9 +218,10 @@ def geometric_term(d: Draft) -> None:
             "a geometric [sequence|progression] starts with {a} and has ratio {q}. [what is|find|~give] [the {nth} term|term number {n}]<end>",
             "a population starts with {a} and grows {q}-fold every hour. how many are there in the {nth} hour?",
         )
-        d.code("print({a} * {q} ** ({n} - 1))")
+        ratio = f"({a * q} // {a})" if "{l}" in d.skeleton else "{q}"
+        d.code(f"print({{a}} * {ratio} ** ({{n}} - 1))")
         d.answer(a * q ** (n - 1))
-    d.think("Powers of the ratio {q}")
+    d.think("Powers of the ratio")
 
 
 @family("sequences", weight=1.5)

@@ -34,7 +34,7 @@ def change_join(d: Draft) -> None:
         ["{p} <has> {a} {o} <day>.", noise(d), gain],
         "[<howmany> {o} does {p} have <now>?|how many {o} are there <now>?|[Find|What is] the [total |]number of {o} {p.he} has <now>.|how many {o} <total>?|what's {p.his} new total of {o}?]",
     )
-    d.think("{p} gets more {o}, so add|Add what was gained|The number grows, add")
+    d.think("{p} gets more {o}, so add")
     d.code("print({a} + {b})")
     d.answer(a + b)
 
@@ -55,7 +55,7 @@ def change_separate(d: Draft) -> None:
         ],
         "[<howmany> {o} does {p} have <left>?|how many {o} are <left>?|how many [more |]{o} [remain|are there now]?|[Find|What is] the number of {o} <left>.|how many {o} did {p.he} have [left|in the end]?]",
     )
-    d.think("Some {o} are gone, so subtract|Take away what was lost|The number gets smaller, subtract")
+    d.think("Some {o} are gone, so subtract")
     d.code("print({a} - {b})")
     d.answer(a - b)
 
@@ -89,7 +89,7 @@ def change_unknown(d: Draft) -> None:
         ],
         ask,
     )
-    d.think("The change is the difference|Compare before and after: subtract")
+    d.think("The change is the difference")
     d.code("print({b} - {a})" if up else "print({a} - {b})")
     d.answer(b)
 
@@ -115,7 +115,7 @@ def start_unknown(d: Draft) -> None:
         ],
         "[<howmany> {o} did {p} have [at first|to start with|in the beginning|before|~originally]?|how many {o} were there [at first|at the start|to begin with]?|what was the number of {o} at [first|the beginning]?]",
     )
-    d.think("Undo the change: subtract|Work backwards" if up else "Undo the change: add back|Work backwards and add")
+    d.think("Undo the change: subtract" if up else "Undo the change: add back")
     d.code("print({c} - {b})" if up else "print({c} + {b})")
     d.answer(a if up else a + b)
 
@@ -152,7 +152,7 @@ def compare_difference(d: Draft) -> None:
         ]
         ask = "[<howmany> more {o} [on the better day|on the first of these days] than on the other?|how many more {o} did {p.he} have the first time?|what is the difference between the two days?]"
     d.story([*facts, noise(d)], ask)
-    d.think("Compare by subtracting|How many more means a difference|Subtract the smaller from the larger")
+    d.think("Compare by subtracting")
     d.code("print({a} - {b})")
     d.answer(a - b)
 
@@ -179,7 +179,7 @@ def compare_other(d: Draft) -> None:
             [*facts, noise(d)],
             "[<howmany> {o} do they have <total>?|how many {o} do {p} and {q} have <total>?|what is the total number of {o}?]",
         )
-        d.think("First find what {q} has, then add both|{q} has a different number; add the two")
+        d.think("First find what {q} has, then add both")
         d.code(f"other = {{a}} {sign} {{b}}\nprint({{a}} + other)")
         d.answer(a + other)
     else:
@@ -187,11 +187,7 @@ def compare_other(d: Draft) -> None:
             [*facts, noise(d)],
             "[<howmany> {o} does {q} have?|how many {o} [has|are with] {q}?|find the number of {o} {q} has.|what about {q}, how many {o}?]",
         )
-        d.think(
-            "{q} has more, so add|More than means add"
-            if more
-            else "{q} has fewer, so subtract|Fewer than means subtract"
-        )
+        d.think("{q} has more, so add" if more else "{q} has fewer, so subtract")
         d.code(f"print({{a}} {sign} {{b}})")
         d.answer(other)
 
@@ -211,7 +207,6 @@ def combine(d: Draft) -> None:
                 for w, k in zip("pqr", "abc"[:count], strict=False)
             ],
             "[<howmany> {o} do they have <total>?|how many {o} [are there|is that] <total>?|what is the total number of {o}?|find the total of {o}.]",
-            is_ordered=False,
         )
     elif style == "things":
         listed = "{a} {o} and {b} {u}" if count == 2 else "{a} {o}, {b} {u} and {c} {v}"
@@ -227,7 +222,7 @@ def combine(d: Draft) -> None:
             ],
             "[<howmany> {o} [did {p.he} do|is that] <total>?|what is the total number of {o}?|how many {o} over these days?]",
         )
-    d.think("Add the parts|All together: add|The total is the sum")
+    d.think("Add the parts")
     d.code("print(" + " + ".join(f"{{{k}}}" for k in "abc"[:count]) + ")")
     d.answer(sum(n))
 
@@ -252,7 +247,7 @@ def part_unknown(d: Draft) -> None:
         ],
         "[<howmany> are [not|of another kind|neither of these|different]?|how many [others|other ones] are there?|the rest are [yellow|girls|women|~plain|black]. how many [are|is] that?|how many remain?|find the number of the [others|rest].]",
     )
-    d.think("The rest is the total without the known part|Subtract the known part from the total")
+    d.think("The rest is the total without the known part")
     d.code("print({t} - {a} - {b})" if three else "print({t} - {a})")
     d.answer(total - parts[0] - (parts[1] if three else 0))
 
@@ -274,7 +269,7 @@ def gain_and_loss(d: Draft) -> None:
         ],
         "[<howmany> {o} does {p} have <now>?|how many {o} are [there now|left]?|how many {o} remain?|find the final number of {o}.]",
     )
-    d.think("Follow the changes in order|Add what comes in, subtract what goes out")
+    d.think("Follow the changes in order")
     d.code("print({a} " + " ".join(op for _, op in order) + ")")
     d.answer(a + b - c)
 
@@ -326,9 +321,9 @@ def times_as_many(d: Draft) -> None:
     }
     d.think(
         {
-            "other": "{q} has {kt} as many, so multiply|Multiply by {k}",
-            "total": "Find what {q} has, then add|Multiply, then add both",
-            "difference": "Find what {q} has, then subtract|Multiply, then compare",
+            "other": "{q} has {kt} as many, so multiply",
+            "total": "Find what {q} has, then add",
+            "difference": "Find what {q} has, then subtract",
         }[goal]
     )
     d.code(code[goal])
@@ -351,8 +346,6 @@ def half_as_many(d: Draft) -> None:
         if total
         else "[<howmany> {o} does {q} have?|how many {o} is that for {q}?|find {q}'s number of {o}.]",
     )
-    d.think(
-        "Halve it, then add both|Half of {a}, then the total" if total else "Half as many means divide by 2|Divide by 2"
-    )
+    d.think("Halve it, then add both" if total else "Half as many means divide by 2")
     d.code("half = {a} / 2\nprint({a} + half)" if total else "print({a} / 2)")
     d.answer(a + a // 2 if total else a // 2)

@@ -25,7 +25,7 @@ def groups_total(d: Draft) -> None:
         "[how many {o} are in|how many {o} are there in|find how many {o} fit in] {n} <vessel> [if|when] each [holds|has] {m} {o}?",
         "{p} [reads|makes|eats|sells|uses|picks|draws] {m} {o} [a|every|each|per] [day|hour|week]. [how many {o} [is that|does {p.he} do] in {n} [days|hours|weeks]?|how many {o} after {n} [days|hours|weeks]?]",
     )
-    d.think("Equal groups: multiply|{n} groups of {m}, so multiply|Multiply the groups by the size")
+    d.think("Equal groups: multiply")
     d.code("print({n} * {m})")
     d.answer(n * m)
 
@@ -48,7 +48,7 @@ def share_equally(d: Draft) -> None:
         "{p} [made|read|sold|ate|picked|~wrote] {t} {o} in {n} [days|hours|weeks]. [how many {o} [a|per|each] [day|hour|week] is that?|if {p.he} did the same number every time, how many {o} is that each time?]",
         "{n} [of the|] [boxes|bags|packs] hold {t} {o} <total>[, the same number in each|]. how many {o} are [in each|in one] [box|of them|bag]?",
     )
-    d.think("Share equally: divide|Divide the total by the number of groups|Equal parts mean division")
+    d.think("Share equally: divide")
     d.code("print({t} / {n})")
     d.answer(m)
 
@@ -69,7 +69,7 @@ def number_of_groups(d: Draft) -> None:
         "there are {t} {o}. [if|when] every [child|student|person|group|player] gets {m}[| {o}], how many [children|students|people|groups|players] [get some|can be served]?",
         "{t} <group> [go on a trip|ride in vans|sit at tables|~travel in cars]. each [car|van|table|boat] [holds|seats|takes] {m}. how many [cars|vans|tables|boats] are needed?",
     )
-    d.think("How many groups: divide|Divide the total by the size of a group")
+    d.think("How many groups: divide")
     d.code("print({t} / {m})")
     d.answer(n)
 
@@ -91,11 +91,7 @@ def groups_leftover(d: Draft) -> None:
         "{t} {o} are [shared|divided] [among|into] [boxes|bags|groups] that hold {m} each. " + ask,
         "[a <worker>|{p}] [has to pack|packs] {t} {o}. Each [box|bag|group] takes {m}. " + ask,
     )
-    d.think(
-        "The remainder is what is left|Use the remainder"
-        if over
-        else "Whole groups: integer division|Divide and round down"
-    )
+    d.think("The remainder is what is left" if over else "Whole groups: integer division")
     d.code("print({t} % {m})" if over else "print({t} // {m})")
     d.answer(t % m if over else t // m)
 
@@ -125,11 +121,7 @@ def groups_then_change(d: Draft) -> None:
         ],
         ask,
     )
-    d.think(
-        "Multiply for the groups, then add|Groups first, then add the rest"
-        if up
-        else "Multiply for the groups, then subtract|Groups first, then take away"
-    )
+    d.think("Multiply for the groups, then add" if up else "Multiply for the groups, then subtract")
     d.code("total = {n} * {m}\nprint(total + {c})" if up else "total = {n} * {m}\nprint(total - {c})")
     d.answer(n * m + c if up else n * m - c)
 
@@ -158,7 +150,7 @@ def change_then_share(d: Draft) -> None:
         ask = "[how many {box}s is that?|how many [groups|{box}s] [can {p.he} make|are there]?|how many {box}s [are there|are needed|can be filled]?]"
     d.story(["{p} <has> {t} {o}.", change, share], ask)
     sign = "+" if up else "-"
-    d.think("Find how many there are, then divide|First the change, then divide")
+    d.think("Find how many there are, then divide")
     d.code(f"rest = {{t}} {sign} {{c}}\nprint(rest / {{n}})")
     d.answer(m)
 
@@ -190,7 +182,7 @@ def two_kinds_of_groups(d: Draft) -> None:
             else "how many [items|things] [is that|are there] <total>?"
         ),
     )
-    d.think("Multiply each kind, then subtract" if less else "Multiply each kind, then add|Two products, one sum")
+    d.think("Multiply each kind, then subtract" if less else "Multiply each kind, then add")
     d.code(f"first = {{a}} * {{m}}\nsecond = {{b}} * {{n}}\nprint(first {'-' if less else '+'} second)")
     d.answer(a * m - b * n if less else a * m + b * n)
 
@@ -208,7 +200,7 @@ def nested_groups(d: Draft) -> None:
         "{p} [reads|makes|sells|eats] {b} {o} [a|every] day, {c} days [a|each] week. how many {o} [is that|does {p.he} do] in {a} weeks?",
         "[each|every] {box} has {c} {o}, and {b} {boxes} fit on a {shelf}. how many {o} are on {a} {shelves}?",
     )
-    d.think("Multiply all three|Groups of groups: multiply")
+    d.think("Multiply all three")
     d.code("print({a} * {b} * {c})")
     d.answer(a * b * c)
 
@@ -249,10 +241,6 @@ def read_rest(d: Draft) -> None:
         if more
         else "[how many are <left>?|how many does {p.he} still have to do?|how many remain?]",
     )
-    d.think(
-        "Find what is left, then divide by the days|Subtract the done part, then divide"
-        if more
-        else "Multiply for the done part and subtract|Subtract what is done"
-    )
+    d.think("Find what is left, then divide by the days" if more else "Multiply for the done part and subtract")
     d.code("left = {t} - {per} * {days}\n" + ("print(left / {rd})" if more else "print(left)"))
     d.answer(rest if more else total - per * days)

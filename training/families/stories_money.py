@@ -27,7 +27,7 @@ def buy_one_kind(d: Draft) -> None:
         )
         d.code("print({n} * {c})")
         d.answer(n * c)
-        d.think("Multiply the number by the price|Cost is number times price")
+        d.think("Multiply the number by the price")
     elif goal == "change":
         d.ask(
             "{p} <buys> {n} {o}. "
@@ -37,7 +37,7 @@ def buy_one_kind(d: Draft) -> None:
         )
         d.code("cost = {n} * {c}\nprint({m} - cost)")
         d.answer(paid - n * c)
-        d.think("Find the cost and subtract it from the money|Money minus cost")
+        d.think("Find the cost and subtract it from the money")
     elif goal == "count":
         d.ask(
             "{p} has ${t}. "
@@ -48,7 +48,7 @@ def buy_one_kind(d: Draft) -> None:
         )
         d.code("print({t} / {c})")
         d.answer(n)
-        d.think("Divide the money by the price|Money over price")
+        d.think("Divide the money by the price")
     else:
         d.ask(
             "{n} {o} cost ${t}. [how much does [one|each|a single] {o.one} cost?|what is the price of one?|~what is the unit price?]",
@@ -56,7 +56,7 @@ def buy_one_kind(d: Draft) -> None:
         )
         d.code("print({t} / {n})")
         d.answer(c)
-        d.think("Divide the cost by the number|The price of one is cost over number")
+        d.think("Divide the cost by the number")
 
 
 @family(S, weight=2)
@@ -74,7 +74,7 @@ def buy_two_kinds(d: Draft) -> None:
         d.ask(
             "{p} <buys> {a} {o} at ${x} each and {b} {z}. [the bill is|{p.he} pays|the total is|~it comes to] ${t}. [how much does [one|each] {z.one} cost?|what is the price of a {z.one}?|what did {p.he} pay for each {z.one}?]"
         )
-        d.think("Take off the known part and divide|Subtract the cost of the {o}, then divide by the number of {z}")
+        d.think("Take off the known part and divide")
         d.code("rest = {t} - {a} * {x}\nprint(rest / {b})")
         d.answer(y)
         return
@@ -117,7 +117,7 @@ def spend_and_left(d: Draft) -> None:
         )
         d.code("print({m} - " + " - ".join(f"{{{k}}}" for k in keys) + ")")
         d.answer(left)
-        d.think("Subtract what was spent|Money left: subtract the spending")
+        d.think("Subtract what was spent")
     elif goal == "spent":
         d.story(
             ["{p} [goes|went] to the <shop>.", spent + "."],
@@ -125,7 +125,7 @@ def spend_and_left(d: Draft) -> None:
         )
         d.code(f"print({joined})")
         d.answer(sum(spends))
-        d.think("Add the amounts|Total spending is the sum")
+        d.think("Add the amounts")
     else:
         d.story(
             ["{p} had some money.", spent + " and [now |]has ${left} left."],
@@ -133,7 +133,7 @@ def spend_and_left(d: Draft) -> None:
         )
         d.code(f"print({{left}} + {joined})")
         d.answer(sum(spends) + left)
-        d.think("Work backwards: add the spending to the rest|Add back what was spent")
+        d.think("Work backwards: add the spending to the rest")
 
 
 @family(S, weight=2)
@@ -171,11 +171,7 @@ def wages(d: Draft) -> None:
         )
         d.code("print({t} / {h})")
         d.answer(rate)
-    d.think(
-        "Pay is the rate times the hours|Multiply the rate by the time"
-        if kind != "rate"
-        else "Divide the pay by the hours"
-    )
+    d.think("Pay is the rate times the hours" if kind != "rate" else "Divide the pay by the hours")
 
 
 @family(S, weight=2)
@@ -209,11 +205,7 @@ def discount(d: Draft) -> None:
         ],
         ask,
     )
-    d.think(
-        "Take off {p} percent|The price after the discount"
-        if goal == "price"
-        else "The discount is {p} percent of the price"
-    )
+    d.think("Take off {p} percent" if goal == "price" else "The discount is {p} percent of the price")
     d.code("print({c} * (100 - {p}) / 100)" if goal == "price" else "print({c} * {p} / 100)")
     d.answer(c * (100 - p) // 100 if goal == "price" else c * p // 100)
 
@@ -232,7 +224,7 @@ def tax_or_tip(d: Draft) -> None:
         ],
         "[how much does {q.he} pay <total>?|what is the [total|final] [price|cost]?|how much is it <total>?|find the total.]",
     )
-    d.think("Add {p} percent to the amount|The total is the bill with {p} percent more")
+    d.think("Add {p} percent to the amount")
     d.code("print({c} * (100 + {p}) / 100)")
     d.answer(c * (100 + p) // 100)
 
@@ -255,11 +247,7 @@ def saving_goal(d: Draft) -> None:
         facts,
         "[how many {unit}s [will it take|does {p.he} need][| to save enough]?|when will {p.he} have enough money, in {unit}s?|how long must {p.he} save?]",
     )
-    d.think(
-        "What is missing divided by the rate|Find what is missing, then divide"
-        if have
-        else "Divide the goal by the saving"
-    )
+    d.think("What is missing divided by the rate" if have else "Divide the goal by the saving")
     d.code("print(({c} - {h}) / {per})" if have else "print({c} / {per})")
     d.answer(weeks)
 
@@ -285,7 +273,7 @@ def profit(d: Draft) -> None:
             ["{p} <buys> a {o.one} for ${c}.", "{p.he} [sells|sold|~resells] it for ${s}."],
             "[how much profit [does {p.he} make|is that]?|what is {p.his} profit?|how much did {p.he} gain?]",
         )
-    d.think("Profit is price minus cost|Subtract the cost from the price")
+    d.think("Profit is price minus cost")
     d.code("print({n} * ({s} - {c}))" if many else "print({s} - {c})")
     d.answer(n * (price - cost) if many else price - cost)
 

@@ -78,11 +78,7 @@ def two_vehicles(d: Draft) -> None:
         )
         d.code("print(({a} + {b}) * {t})" if away else "print(abs({a} - {b}) * {t})")
         d.answer((a + b) * t if away else abs(a - b) * t)
-    d.think(
-        "Opposite ways: add the speeds|Use the relative speed"
-        if away
-        else "Same way: subtract the speeds|Use the relative speed"
-    )
+    d.think("Opposite ways: add the speeds" if away else "Same way: subtract the speeds")
 
 
 @family(S, weight=1.5)
@@ -97,7 +93,7 @@ def unit_rate(d: Draft) -> None:
         "a [machine|printer|tap|factory] makes {b} {o} [in|every] {a} [minutes|hours]. how many does it make in {c} [minutes|hours]?",
         "{a} [boxes|bags|books] weigh {b} [kg|pounds]. how much do {c} [of them|such ones] weigh?",
     )
-    d.think("Find the rate for one, then multiply|The rate of one times {c}")
+    d.think("Find the rate for one, then multiply")
     d.code("one = {b} / {a}\nprint(one * {c})")
     d.answer(k * c)
 
@@ -113,7 +109,7 @@ def work_together(d: Draft) -> None:
         "[one pipe|the first pump|tap A] fills a [tank|pool] in {a} [hours|minutes], [another|the second|tap B] in {b}. [how long with both open?|in what time do both fill it?|how long do they take together?|~both at once: how long?]",
         "{p} does a job in {a} hours, {q} does it in {b} hours. working together, how [long|many hours] [do they need|does it take]?",
     )
-    d.think("Add the rates and invert|Rates per unit of time add up")
+    d.think("Add the rates and invert")
     d.code("from fractions import Fraction\nprint(1 / (Fraction(1, {a}) + Fraction(1, {b})))")
     d.answer(1 / (Fraction(1, a) + Fraction(1, b)))
 
@@ -274,11 +270,7 @@ def fraction_of_whole(d: Draft) -> None:
         if rest
         else "[how many is that?|how many [are they|of them is that]?|find that number.|how many were these?]",
     )
-    d.think(
-        "Take the fraction and subtract it|The rest is the whole minus the part"
-        if rest
-        else "Multiply by the fraction|Take {u} of {v} parts"
-    )
+    d.think("Take the fraction and subtract it" if rest else "Multiply by the fraction")
     d.code("part = {n} * {u} / {v}\nprint({n} - part)" if rest else "print({n} * {u} / {v})")
     d.answer(n - n * u // v if rest else n * u // v)
 

@@ -49,8 +49,8 @@ _BARE_ARTICLE = re.compile(r"\b([Aa])(?= [aeiou])(?! (?:uni|one))")
 class Goal:
     """One question that a frame may end with.
 
-    `ask` and `think` are templates without a final mark; `steps` is the program, statements separated by `; ` and the
-    last one an expression to print; `answer` is known without running it.
+    `ask` is a template without a final mark, `think` a text with slots; `steps` is the program, statements separated by
+    `; ` and the last one an expression to print; `answer` is known without running it.
     """
 
     ask: str

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from training import batches, tokenizer
 from training.chat import END, PAD, STOP, Weights, text
 from training.dataset import executed, generate, known
+from training.problem import Row
 
 ROWS = list(executed(generate(known(), 300, "train"), 1))
 
@@ -73,6 +74,22 @@ def test_saved_chat_template_writes_the_prompt(made: Tokenizer, tmp_path: Path) 
         messages=[{"role": "user", "content": "What is 2 + 3?"}]
     )
     assert written == "<|user|>\nWhat is 2 + 3?\n<|assistant|>\n"
+
+
+def test_cut_rows_end_with_their_last_program(made: Tokenizer) -> None:
+    with_program = Row("f", "What is 2 + 3?", "Add", (("print(2 + 3)", "5"),), "5")
+    direct = Row("f", "What is 2 + 3?", "2 + 3 = 5.", (), "5")
+    whole = batches.encode_all([with_program, direct], made, Weights(), 320)
+    cut = batches.encode_all([with_program, direct], made, Weights(), 320, cut=1.0)
+    assert made.decode(cut[0].ids, skip_special_tokens=False).endswith(f"print(2 + 3)\n```\n{STOP}")
+    assert cut[0].ids == whole[0].ids[: len(cut[0].ids)]
+    assert cut[1] == whole[1]
+
+
+def test_share_of_rows_is_cut(made: Tokenizer) -> None:
+    rows = [Row("f", "What is 2 + 3?", "Add", (("print(2 + 3)", "5"),), "5")] * 200
+    lengths = [len(row.ids) for row in batches.encode_all(rows, made, Weights(), 320, cut=0.75)]
+    assert lengths.count(min(lengths)) == 150
 
 
 def test_batches_hold_every_row_once() -> None:
