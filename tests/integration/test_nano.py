@@ -18,7 +18,7 @@ from training.generate import Decoding, Loaded, complete, load
 from training.solve import BATCH, is_right, solve
 
 NANO = Path(__file__).resolve().parents[2] / "abaci" / "backend" / "nano"
-FLOOR = 0.7
+FLOOR = 0.8
 """Share of the fixed held-out problems that the shipped weights solve at least."""
 QUESTIONS = (
     "What is 12 + 30?",
