@@ -1,11 +1,12 @@
-"""How fast the attention kernels decode on this GPU, beside what else there is (`kernels_baselines.py`).
+"""How fast the attention kernels decode and prefill on this GPU, beside what else there is (`kernels_baselines.py`).
 
     python benchmarks/kernels.py [--json] [--only TEXT] [--tune [KERNEL]] [--self-check]
 
 Each case is checked against float64 first, ours and every baseline: what is wrong is not timed, and if ours is, the
 exit code is 1. Times are of CUDA graph replays that go through several caches, more bytes than the GPU's own cache
 holds: the median and the quartiles of one call. Bandwidth counts the keys and values that must be read, as a share of a
-copy measured in this process. At the end the bars of `kernels_bars.py` are judged. Without a GPU nothing is measured,
+copy measured in this process; a prefill, which products bind, has its share of the roofline that `kernels_dense.py`
+gives it on an H200. At the end the bars of `kernels_bars.py` are judged. Without a GPU nothing is measured,
 and the exit code is 2.
 
 --tune measures other tilings and writes the table of this GPU's architecture anew (`kernels_tune.py`). --self-check
@@ -20,8 +21,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -29,7 +30,7 @@ from typing import Any
 import torch
 from kernels_bars import OURS, PLAIN, verdicts
 from kernels_baselines import BASELINES, AnyCase, Call, Make
-from kernels_dense import HEAD_SIZE, Case, dense_cases, make_batch
+from kernels_dense import HEAD_SIZE, Case, dense_cases, estimate, make_batch, measured_prefills
 from kernels_relay import SharedCase, make_shared_batch, shared_cases
 from kernels_sparq import SparqCase, is_sparq_right, make_sparq_batch, sparq_call, sparq_cases
 
@@ -43,7 +44,9 @@ from abaci.backend.kernels.sink.reference import sink_attention_reference
 from abaci.backend.kernels.sparq.policy import Sparq
 
 TOLERANCE = 1.6e-2
-"""Of bfloat16, times the size of the answers: means over many values are small."""
+"""Of bfloat16, times the size of each query's answer: means over many values are small."""
+REFERENCE_QUERIES = 256
+"""Of each request, that float64 answers at once: its scores are stored."""
 ROTATED_BYTES, COPY_BYTES = 400 << 20, 1 << 30
 REPLAYS = 40
 ASLEEP_CYCLES = 1_000_000
@@ -66,7 +69,7 @@ class Timing:
 
 def all_cases(device: torch.device) -> list[AnyCase]:
     """What the bars are about, and more."""
-    return [*shared_cases(), *dense_cases(device), *sparq_cases()]
+    return [*shared_cases(), *dense_cases(device), *measured_prefills(device), *sparq_cases()]
 
 
 def small_cases(device: torch.device) -> list[AnyCase]:
@@ -76,6 +79,9 @@ def small_cases(device: torch.device) -> list[AnyCase]:
         SharedCase("small", 4, 2, 16, 64, 32, 16),
         Case("small", 32, 8, 1, 100),
         Case("small", 32, 8, 1, 200, policy),
+        Case("small", 32, 8, 2, 70, queries=70),
+        Case("small", 32, 8, 1, 300, queries=270),
+        Case("small", 32, 8, 1, 100, policy, queries=100),
         SparqCase("small", 4, 2, 1, 512, Sparq(16, 32, 8, dense_tokens=0)),
     ]
 
@@ -126,10 +132,27 @@ def is_right(case: AnyCase, batch: PagedBatch) -> bool:
 
 
 def answer(case: AnyCase, batch: PagedBatch, policy: SinkWindow | None) -> torch.Tensor:
-    """[T, Hq, D] in float64: attention over everything, or over sinks and window."""
-    if policy is None:
-        return paged_attention_reference(batch, HEAD_SIZE**-0.5).out
-    return sink_attention_reference(batch, policy, HEAD_SIZE**-0.5).out
+    """[T, Hq, D] in float64: attention over everything, or over sinks and window; some queries at a time."""
+    scale, answers = HEAD_SIZE**-0.5, []
+    for part in parts(batch):
+        if policy is None:
+            out = paged_attention_reference(part, scale).out
+        else:
+            out = sink_attention_reference(part, policy, scale).out
+        answers.append(out.view(batch.requests, -1, batch.q_heads, batch.head_size))
+    return torch.cat(answers, 1).flatten(0, 1)
+
+
+def parts(batch: PagedBatch) -> Iterator[PagedBatch]:
+    """The batch's queries, of which each request has as many, REFERENCE_QUERIES of each after the other."""
+    queries = batch.q.view(batch.requests, -1, batch.q_heads, batch.head_size)
+    count = queries.shape[1]
+    for first in range(0, count, REFERENCE_QUERIES):
+        some = queries[:, first : first + REFERENCE_QUERIES]
+        size = some.shape[1]
+        starts = torch.arange(batch.requests + 1, dtype=torch.int32, device=batch.q.device) * size
+        lens = batch.seq_lens - (count - first - size)
+        yield replace(batch, q=some.flatten(0, 1), seq_lens=lens, query_starts=starts, max_query_len=size)
 
 
 def baseline_answer(case: AnyCase, batch: PagedBatch) -> torch.Tensor:
@@ -139,8 +162,10 @@ def baseline_answer(case: AnyCase, batch: PagedBatch) -> torch.Tensor:
 
 
 def is_close(out: torch.Tensor, right: torch.Tensor) -> bool:
-    """Within the type's rounding; NaN never is. What has one more dimension for the one query is welcome."""
-    return torch.allclose(out.reshape(right.shape).double(), right, atol=TOLERANCE * float(right.std()), rtol=TOLERANCE)
+    """Within the type's rounding; NaN never is. Queries may have a dimension for requests and one for their own."""
+    size = right.square().mean((1, 2), keepdim=True).sqrt()
+    errors = (out.reshape(right.shape).double() - right).abs()
+    return bool((errors <= TOLERANCE * (size + right.abs())).all())
 
 
 def graph_times_us(calls: list[Call]) -> list[float]:
@@ -186,11 +211,17 @@ def timing(kernel: str, times_us: list[float], read_bytes: int) -> Timing:
     return Timing(kernel, median, lower, upper, read_bytes / median / 1e6)
 
 
+def count_batches(case: AnyCase) -> int:
+    """How many are taken in turn, so that what one brings into the GPU's own cache is gone when it comes again."""
+    touched = case.read_bytes + (case.query_bytes if isinstance(case, Case) else 0)
+    return min(64, 2 + ROTATED_BYTES // touched)
+
+
 def measure(
     case: AnyCase, device: torch.device, clock: Clock, baselines: dict[str, Make] = BASELINES
 ) -> list[Timing] | None:
     """Ours and the baselines that are right; nothing if ours is wrong."""
-    count = min(64, 2 + ROTATED_BYTES // case.read_bytes) if device.type == "cuda" else 2
+    count = count_batches(case) if device.type == "cuda" else 2
     batches = [make_any_batch(case, device) for _ in range(count)]
     if not is_right(case, batches[0]):
         return None
@@ -253,14 +284,21 @@ def run(cases: list[AnyCase], device: torch.device, clock: Clock, copy: float) -
             wrong += 1
             print(f"{case}: WRONG, not timed", file=sys.stderr)
         for found in timings or ():
-            row = {"case": str(case), **asdict(found), "share_of_copy": found.terabytes_per_s * 1e12 / copy}
-            rows.append(row)
+            bound, share = reached(case, found, copy)
+            rows.append({"case": str(case), **asdict(found), f"share_of_{bound}": share})
             spread = f"{found.median_us:8.1f} us ({found.lower_us:.1f} to {found.upper_us:.1f})"
             if device.type == "cuda":
-                print(f"{row['case']:50} {found.kernel:22} {spread:32} {row['share_of_copy']:6.1%} of copy", flush=True)
+                print(f"{case!s:54} {found.kernel:22} {spread:32} {share:6.1%} of {bound}", flush=True)
         if device.type == "cuda":
             torch.cuda.empty_cache()
     return rows, wrong
+
+
+def reached(case: AnyCase, found: Timing, copy: float) -> tuple[str, float]:
+    """What bounds the case, and the share of it that was reached."""
+    if isinstance(case, Case) and case.queries > 1:
+        return "roofline", estimate(case).roofline_us / found.median_us
+    return "copy", found.terabytes_per_s * 1e12 / copy
 
 
 def medians(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -278,7 +316,7 @@ def self_check() -> int:
     torch.set_num_threads(1)
     rows, wrong = run(small_cases(torch.device("cpu")), torch.device("cpu"), wall_times_us, copy=1.0)
     for row in rows:
-        print(f"{row['case']:50} {row['kernel']:22} right")
+        print(f"{row['case']:54} {row['kernel']:22} right")
     return int(wrong > 0)
 
 

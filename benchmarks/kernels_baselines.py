@@ -1,6 +1,6 @@
 """What the kernels are measured against: torch, FlashAttention, FlashInfer and vLLM's Triton, where they are installed.
 
-Each baseline makes a call over a case's batch that gives [T, Hq, D] or [T, 1, Hq, D], or None where it is not
+Each baseline makes a call over a case's batch that gives [T, Hq, D] or [B, T/B, Hq, D], or None where it is not
 installed or does not do this case. What a server would do once a step for all layers is done beforehand: plans, page
 lists, and for torch, which knows no pages, a contiguous copy of the keys and values that are seen.
 """
@@ -45,8 +45,23 @@ def gathered(batch: PagedBatch, tokens: int) -> tuple[torch.Tensor, torch.Tensor
     return keys, values
 
 
+def by_request(batch: PagedBatch) -> torch.Tensor:
+    """[B, Hq, T/B, D]: the queries as torch takes them, each request having as many."""
+    return batch.q.view(batch.requests, -1, batch.q_heads, batch.head_size).transpose(1, 2)
+
+
+def is_visible(case: Case, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+    """Whether a request's query of this index sees the key at this position: causal, over sinks and window if any."""
+    distances = case.tokens - case.queries + queries - keys
+    if case.policy is None:
+        return distances >= 0
+    return (distances >= 0) & ((keys < case.policy.n_sinks) | (distances < case.policy.window))
+
+
 def torch_sdpa(case: AnyCase, batch: PagedBatch) -> Call | None:
-    """torch's attention over what is seen, nothing else copied."""
+    """torch's attention: in a decode step over what is seen, nothing else copied; in a prefill with a mask."""
+    if isinstance(case, Case) and case.queries > 1:
+        return sdpa_prefill(case, batch)
     keys, values = gathered(batch, case.tokens)
     if case.policy is not None:
         at = torch.arange(case.tokens, device=keys.device)
@@ -58,30 +73,50 @@ def torch_sdpa(case: AnyCase, batch: PagedBatch) -> Call | None:
     return lambda: attend(q, keys, values, enable_gqa=True).transpose(1, 2)
 
 
+def sdpa_prefill(case: Case, batch: PagedBatch) -> Call:
+    """With torch's own causal mask, by which it skips; a mask of numbers where there are sinks and a window."""
+    from torch.nn.attention.bias import causal_lower_right
+
+    q, attend = by_request(batch), torch.nn.functional.scaled_dot_product_attention
+    keys, values = (tensor.transpose(1, 2).contiguous() for tensor in gathered(batch, case.tokens))
+    if case.policy is None and case.queries == case.tokens:
+        return lambda: attend(q, keys, values, is_causal=True, enable_gqa=True).transpose(1, 2)
+    # The kernels that take other masks know no groups.
+    keys, values = (tensor.repeat_interleave(case.group, 1) for tensor in (keys, values))
+    if case.policy is None:
+        mask: Any = causal_lower_right(case.queries, case.tokens)
+    else:
+        at = torch.arange(case.tokens, device=q.device)
+        seen = is_visible(case, at[: case.queries, None], at)
+        mask = torch.zeros(seen.shape, dtype=q.dtype, device=q.device).masked_fill_(~seen, -torch.inf)
+    return lambda: attend(q, keys, values, attn_mask=mask).transpose(1, 2)
+
+
 @cache
 def compiled_flex() -> Any:
     """FlexAttention as it is meant to be used; one compilation a shape."""
     from torch.nn.attention.flex_attention import flex_attention
 
-    return torch.compile(flex_attention, dynamic=False)
+    # Past its limit, of 8, it would silently run what was not compiled.
+    torch._dynamo.config.recompile_limit = 64
+    return torch.compile(flex_attention, dynamic=False, fullgraph=True)
 
 
 def torch_flex(case: AnyCase, batch: PagedBatch) -> Call | None:
-    """FlexAttention, a mask of blocks for sinks and window; Llama's dense and sink cases only, as it compiles long."""
+    """FlexAttention, a mask of blocks where not all is seen; Llama's dense and sink cases only, as it compiles long."""
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     if not isinstance(case, Case) or case.q_heads != 32 or case.requests not in (1, 64):
         return None
     keys, values = (tensor.transpose(1, 2).contiguous() for tensor in gathered(batch, case.tokens))
     mask = None
-    if (policy := case.policy) is not None:
-        first = case.tokens - policy.window
+    if case.policy is not None or case.queries > 1:
 
-        def visible(_b: torch.Tensor, _h: torch.Tensor, _q: torch.Tensor, kv: torch.Tensor) -> torch.Tensor:
-            return (kv < policy.n_sinks) | (kv >= first)
+        def visible(_b: torch.Tensor, _h: torch.Tensor, q: torch.Tensor, kv: torch.Tensor) -> torch.Tensor:
+            return is_visible(case, q, kv)
 
-        mask = create_block_mask(visible, None, None, 1, case.tokens, device=batch.q.device)
-    q = batch.q[:, :, None]
+        mask = create_block_mask(visible, None, None, case.queries, case.tokens, device=batch.q.device)
+    q = by_request(batch)
     attend = compiled_flex() if batch.q.is_cuda else flex_attention
     return lambda: attend(q, keys, values, block_mask=mask, enable_gqa=True).transpose(1, 2)
 
@@ -101,7 +136,7 @@ def flash_attention(case: AnyCase, batch: PagedBatch) -> Call | None:
     return lambda: flash_varlen(
         batch.q,
         batch,
-        max_seqlen_q=1,
+        max_seqlen_q=batch.max_query_len,
         cu_seqlens_q=batch.query_starts,
         max_seqlen_k=case.tokens,
         seqused_k=batch.seq_lens,
@@ -115,7 +150,7 @@ def flash_attention_3(case: AnyCase, batch: PagedBatch) -> Call | None:
     module = installed("flash_attn_interface")
     if case.policy is not None or not batch.q.is_cuda or module is None:
         return None
-    q = batch.q[:, None]
+    q = by_request(batch).transpose(1, 2)
     return lambda: module.flash_attn_with_kvcache(
         q,
         batch.k_pages,
@@ -175,7 +210,7 @@ def head_sizes(batch: PagedBatch) -> tuple[int, int, int, int]:
 def flashinfer_decode(case: AnyCase, batch: PagedBatch) -> Call | None:
     """FlashInfer's decode over pages, on tensor cores as it advises for groups."""
     module = installed("flashinfer")
-    if case.policy is not None or not batch.q.is_cuda or module is None:
+    if case.policy is not None or batch.max_query_len > 1 or not batch.q.is_cuda or module is None:
         return None
     wrapper = module.BatchDecodeWithPagedKVCacheWrapper(workspace(batch.q.device), "NHD", use_tensor_cores=True)
     lists = page_lists(batch, batch.block_table, case.tokens)
@@ -235,7 +270,7 @@ def vllm_triton(case: AnyCase, batch: PagedBatch) -> Call | None:
             v=batch.v_pages,
             out=out,
             cu_seqlens_q=batch.query_starts,
-            max_seqlen_q=1,
+            max_seqlen_q=batch.max_query_len,
             seqused_k=batch.seq_lens,
             max_seqlen_k=case.tokens,
             softmax_scale=SCALE,

@@ -5,7 +5,7 @@
 Needs no GPU. The rooflines, of decode steps and of prefills, are the longer of the bytes at MEMORY and the matrix
 products at MATRIX; the estimates are the same at the shares of both that kernels reach, bytes at 92 %, with sinks and
 window at 90 %, products at 60 %. Partial results of split keys are included; launches and exponentials are not, and
-neither was measured. `benchmarks/kernels.py` measures the decode steps on a GPU.
+neither was measured. `benchmarks/kernels.py` measures the decode steps and `measured_prefills` on a GPU.
 """
 
 from __future__ import annotations
@@ -114,6 +114,12 @@ def prefill_cases(device: torch.device) -> list[Case]:
         for policy in (None, window)
         for requests, queries, tokens in sizes
     ]
+
+
+def measured_prefills(device: torch.device) -> list[Case]:
+    """Of Llama, a short prompt and a long one, and a long one's last part: dense, and over sinks and a window."""
+    llama = (case for case in prefill_cases(device) if case.model == MODELS[0][0])
+    return [case for case in llama if case.requests == 1 and case.queries <= 8192]
 
 
 def make_batch(case: Case, device: torch.device) -> PagedBatch:

@@ -63,6 +63,8 @@ REPEATED_CANDIDATES = 2048
 """SparQ looks at all candidates at once for the threshold, and by so many again for those above it."""
 MAX_CHOSEN_HALVES = 4
 """A thread's share of the components that SparQ chooses of a query: they lie anywhere in it."""
+MAX_LOGIT_HALVES = 8
+"""A thread's rows, each with a learned logit."""
 NO_TILES = {"merge_splits_kernel", "mix_splits_kernel", "narrow_kernel", "append_kernel"}
 NO_TILES |= {"find_level_kernel", "place_kernel", "share_kernel", "list_kernel"}
 """Kernels that multiply nothing."""
@@ -190,7 +192,8 @@ def launch(variant: Variant) -> None:
         dense.launch(batch, 0.1, None, result, plan(batch, gpu))
     else:
         policy = SinkWindow(4, 1020, "cache", Rotary(torch.empty(variant.head_size // 2, device="meta")))
-        logits = torch.empty(batch.q_heads, device="meta") if variant.dtype == "fp16" else None
+        # As models keep them.
+        logits = torch.empty(batch.q_heads, dtype=batch.q.dtype, device="meta") if variant.dtype == "fp16" else None
         cut = plan(batch, gpu, policy.size + batch.max_query_len, turns_queries=True)
         sink.launch(batch, policy, 0.1, logits, result, cut)
 
@@ -315,10 +318,15 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
 
 
 def max_halves(variant: Variant, compiled: Compiled) -> int:
-    """Of 16 bits there is the query's choice of components; and keys with tokens innermost are gathered."""
-    if variant.phase == "once" and compiled.name == "attend_kernel":
-        return sys.maxsize
-    return MAX_CHOSEN_HALVES if compiled.name == "estimate_kernel" else 0
+    """Of 16 bits there are the query's choice of components and learned logits; and keys with tokens innermost."""
+    match compiled.name:
+        case "attend_kernel" if variant.phase == "once":
+            return sys.maxsize
+        case "estimate_kernel":
+            return MAX_CHOSEN_HALVES
+        case "sink_attention_kernel":
+            return MAX_LOGIT_HALVES
+    return 0
 
 
 def max_words(variant: Variant, compiled: Compiled) -> int:
@@ -336,7 +344,7 @@ def max_words(variant: Variant, compiled: Compiled) -> int:
             # The pages of 32 sums of values, of which a thread copies the more the larger they are.
             return MAX_WORDS + of_head
         case "sink_attention_kernel" if is_tall:
-            # Pages for sinks and for the window, and the learned logit of each row.
+            # Pages for sinks and for the window.
             return MAX_WORDS + of_head
     return MAX_WORDS
 

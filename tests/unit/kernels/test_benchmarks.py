@@ -10,19 +10,24 @@ from pathlib import Path
 
 import kernels
 import kernels_bars
+import kernels_dense
 import pytest
 import torch
 from kernels_bars import OURS, PLAIN, RELAY_CASE, SPARQ_CASE, rooflines, verdicts
 from kernels_baselines import AnyCase, Call, cascade_levels, page_lists
-from kernels_dense import dense_cases
+from kernels_dense import Case, dense_cases, measured_prefills
+from kernels_dense import make_batch as make_dense_batch
 from kernels_relay import SharedCase, make_shared_batch, shared_cases
 from kernels_tune import Sizes, call_of, make_batch, neighbours, path_of, render, sizes_of
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
+from abaci.backend.kernels.common.reference import paged_attention_reference
 from abaci.backend.kernels.common.tables.choose import table_of
 from abaci.backend.kernels.common.tables.row import ANY, Row
 from abaci.backend.kernels.common.tiling import Tiling
+from abaci.backend.kernels.sink.policy import SinkWindow
+from abaci.backend.kernels.sink.reference import sink_attention_reference
 
 CPU = torch.device("cpu")
 SCRIPT = Path(kernels.__file__)
@@ -39,6 +44,10 @@ def test_the_script_goes_through_every_kind_of_case_and_says_no_time() -> None:
     assert {last for _, last in lines} == {"right"}
     for kind in ("relay", "dense", "sinks", "SparQ"):
         assert sum(kind in line.split(",")[0] for line, _ in lines) >= 2
+    # Prompts, whole and in part.
+    for prefill in ("dense, 2 × 70 of 70", "dense, 1 × 270 of 300", "sinks + window of 64, 1 × 100 of 100"):
+        timed = {line.split(prefill)[1].strip() for line, _ in lines if prefill in line}
+        assert timed >= {OURS, "torch SDPA"}
     assert "FAILED" not in done.stderr
 
 
@@ -72,6 +81,40 @@ def test_answers_are_compared_by_their_own_size() -> None:
     assert not kernels.is_close(torch.zeros_like(right), right)
     assert not kernels.is_close(right * 1.05, right)
     assert not kernels.is_close(right.where(right < 0.03, torch.nan), right)
+
+
+def test_each_querys_answer_is_compared_by_its_own_size() -> None:
+    """A prompt's first query may see one value, its last one the mean of thousands."""
+    sizes = torch.tensor([1.0] * 63 + [0.001], dtype=torch.float64)[:, None, None]
+    right = sizes * torch.randn(64, 32, 128, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert kernels.is_close(right.bfloat16(), right)
+    assert not kernels.is_close(right.where(sizes == 1, 0), right)
+
+
+def test_float64_answers_a_prompt_in_parts_as_it_does_at_once() -> None:
+    """The last part is shorter, and each request has its own."""
+    policy = SinkWindow(4, 100)
+    case = Case("small", 2, 1, 2, 600, policy, queries=530)
+    batch = make_dense_batch(case, CPU)
+    assert [part.max_query_len for part in kernels.parts(batch)] == [256, 256, 18]
+    for rule, right in ((None, paged_attention_reference), (policy, sink_attention_reference)):
+        rules = () if rule is None else (rule,)
+        torch.testing.assert_close(kernels.answer(case, batch, rule), right(batch, *rules, 128**-0.5).out)
+
+
+def test_a_prefill_is_judged_by_its_roofline_and_all_else_by_a_copy() -> None:
+    decode, prefill = Case("small", 32, 8, 1, 8192), Case("small", 32, 8, 1, 8192, queries=8192)
+    timing = kernels.Timing(OURS, 1000.0, 990.0, 1010.0, 2.15)
+    assert kernels.reached(decode, timing, copy=4.3e12) == ("copy", pytest.approx(0.5))
+    roofline = kernels_dense.estimate(prefill).roofline_us
+    assert 500 < roofline < 1000
+    assert kernels.reached(prefill, timing, copy=4.3e12) == ("roofline", pytest.approx(roofline / 1000))
+
+
+def test_prefills_that_are_measured_are_llamas_with_and_without_a_window() -> None:
+    sizes = [(case.policy is None, case.queries, case.tokens) for case in measured_prefills(CPU)]
+    prompts = [(2048, 2048), (8192, 8192), (2048, 32768)]
+    assert sizes == [(is_dense, *prompt) for is_dense in (True, False) for prompt in prompts]
 
 
 def measured(**times: float) -> kernels_bars.Medians:

@@ -10,6 +10,7 @@ from kernels_offline import Compiled, Variant, faults
 DENSE = Variant("dense", "decode", "bf16", 128, 16, 64, 90)
 RELAY = replace(DENSE, kernel="relay")
 SPARQ = replace(DENSE, kernel="sparq")
+SINK = replace(DENSE, kernel="sink")
 ATTEND = Compiled(
     name="paged_attention_kernel",
     rows=16,
@@ -27,9 +28,10 @@ ATTEND = Compiled(
 )
 TALL = replace(ATTEND, name="relay_attention_kernel", rows=64, wgmma=16, words=54)
 CHOOSE = replace(ATTEND, name="attend_kernel", warps=8, words=84, candidates=8192)
+LOGITS = replace(ATTEND, name="sink_attention_kernel", halves=8)
 
 
-@pytest.mark.parametrize(("variant", "compiled"), [(DENSE, ATTEND), (RELAY, TALL), (SPARQ, CHOOSE)])
+@pytest.mark.parametrize(("variant", "compiled"), [(DENSE, ATTEND), (RELAY, TALL), (SPARQ, CHOOSE), (SINK, LOGITS)])
 def test_a_sound_kernel_has_no_fault(variant: Variant, compiled: Compiled) -> None:
     assert faults(variant, compiled) == []
 
@@ -45,6 +47,7 @@ def test_a_sound_kernel_has_no_fault(variant: Variant, compiled: Compiled) -> No
         (DENSE, replace(ATTEND, async_copies=125, wide_copies=24), "24 asynchronous copies of 16 bytes, 101 of single"),
         (DENSE, replace(ATTEND, words=3 + 32), "single elements loaded: 0 of 16 bits, 35 of 32 bits"),
         (DENSE, replace(ATTEND, halves=1), "single elements loaded: 1 of 16 bits"),
+        (SINK, replace(LOGITS, halves=8 + 16), "single elements loaded: 24 of 16 bits"),
         (RELAY, replace(TALL, words=54 + 32), "86 of 32 bits"),
         (RELAY, replace(TALL, wgmma=0), "no matrix instructions of this chip"),
         (SPARQ, replace(CHOOSE, words=84 + 32), "116 of 32 bits"),

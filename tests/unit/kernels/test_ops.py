@@ -49,6 +49,15 @@ def test_cpu_tensors_are_answered_by_the_reference_with_the_usual_scale(
     torch.testing.assert_close(result.lse.double(), right.lse, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_learned_logits_may_have_another_type_than_the_queries(dtype: torch.dtype) -> None:
+    batch, logits = make_batch(CASE), torch.linspace(-2, 3, 8).to(dtype)
+    result = sink_attention(batch, POLICY, sink_logits=logits)
+    right = sink_attention_reference(batch, POLICY, scale=1 / 8, sink_logits=logits)
+    assert_near(result.out, right.out)
+    torch.testing.assert_close(result.lse.double(), right.lse, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("operation", [dense, sinks])
 def test_operations_compile_into_one_graph(operation: Callable[[PagedBatch], Attended]) -> None:
     batch = make_batch(CASE)
@@ -60,11 +69,17 @@ def test_operations_compile_into_one_graph(operation: Callable[[PagedBatch], Att
     torch.testing.assert_close(compiled(batch.q), doubled(batch.q))
 
 
-@pytest.mark.parametrize("name", ["paged_attention", "sink_attention"])
-def test_the_custom_operations_say_truly_what_they_change(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("paged_attention", (None,)),
+        ("sink_attention", (4, 8, INV_FREQ, True, None)),
+        ("sink_attention", (4, 8, None, True, torch.ones(8, dtype=torch.bfloat16))),
+    ],
+)
+def test_the_custom_operations_say_truly_what_they_change(name: str, rules: tuple[object, ...]) -> None:
     batch = make_batch(CASE)
     out, lse = torch.zeros_like(batch.q), torch.zeros(batch.q.shape[:2])
-    rules = (None,) if name == "paged_attention" else (4, 8, INV_FREQ, True, None)
     torch.library.opcheck(getattr(torch.ops.abaci, name), (*operands(batch), 0.125, *rules, out, lse))
 
 
@@ -109,6 +124,10 @@ def test_bad_arguments_are_refused_with_the_reason() -> None:
         paged_attention(batch, out=torch.empty(5, 8, 64))
     with pytest.raises(ValueError, match=r"sink_logits must be \[8\] torch.float32"):
         sink_attention(batch, POLICY, sink_logits=torch.zeros(4))
+    with pytest.raises(ValueError, match=r"sink_logits must be \[8\] torch.bfloat16 on cpu.* not \(4,\)"):
+        sink_attention(batch, POLICY, sink_logits=torch.zeros(4, dtype=torch.bfloat16))
+    with pytest.raises(ValueError, match=r"of bfloat16, float16 or float32, not torch\.float64"):
+        sink_attention(batch, POLICY, sink_logits=torch.zeros(8, dtype=torch.float64))
     with pytest.raises(ValueError, match="rotates 66 elements, but heads have 64"):
         sink_attention(batch, replace(POLICY, rotary=Rotary(torch.ones(33))))
 

@@ -76,16 +76,17 @@ def test_the_shapes_have_pages_to_free() -> None:
     assert sum(bool((batch.block_table == batch.k_pages.shape[0] - 1).any()) for batch in freeing) >= 4
 
 
+@pytest.mark.parametrize("dtype", [BF16, FP16, FP32])
 @pytest.mark.parametrize("splits", [1, 4])
-def test_learned_logits_take_their_share_once(splits: int) -> None:
-    """-inf is a head without one; a row that sees no key has the logit for its log-sum-exp."""
+def test_learned_logits_take_their_share_once(splits: int, dtype: torch.dtype) -> None:
+    """-inf is a head without one; a row that sees no key has the logit, of whatever type, for its log-sum-exp."""
     batch = make_batch(Case(FP32, 4, 64, 16, [(1, 50), (2, 9), (1, 0)]))
-    logits = torch.tensor([1.5, -torch.inf, 0.0, 8.0])
+    logits = torch.tensor([1.7, -torch.inf, 0.0, 8.3]).to(dtype)
     policy = SinkWindow(4, 30)
     result = poisoned(batch)
     launch(batch, policy, SCALE, logits, result, Plan(Tiling(16, 16, warps=4, stages=1), splits))
     assert_attends(result, sink_attention_reference(batch, policy, SCALE, logits), batch)
-    torch.testing.assert_close(result.lse[3], logits)
+    torch.testing.assert_close(result.lse[3], logits.float())
     assert (result.out[3] == 0).all()
 
 

@@ -278,6 +278,17 @@ def test_cutting_depends_on_shapes_and_keeps_candidates_few() -> None:
             assert len(stages.counts) <= 4
 
 
+def test_large_tiles_of_float32_have_all_registers_of_a_thread_however_many_candidates_there_are() -> None:
+    """Of more threads none could have as many, and Triton 3.7 needs them."""
+    batch = make_batch(Case(FP32, 4, 256, 64, [(1, 64)]))
+    long = replace(batch, block_table=torch.zeros(1, 2048, dtype=torch.int32))
+    policy = Sparq(64, 8192, 2048)
+    for capability in (8, 9):
+        plan = plan_sparq(long, policy, Gpu(capability, processors=132))
+        assert Stages.of(long, policy, plan).block == plan.max_candidates
+        assert (plan.tiling.warps, plan.tiling.registers) == (8, 255)
+
+
 @pytest.mark.parametrize(("page_size", "run"), [(16, 16), (48, 16), (64, 64), (256, 128)])
 def test_tokens_side_by_side_are_promised_where_they_are(page_size: int, run: int) -> None:
     """The interpreter would not notice a false promise."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from abaci.backend.kernels.common.batch import Attended, PagedBatch, allocate, check_vector
+from abaci.backend.kernels.common.batch import DTYPES, Attended, PagedBatch, allocate, check_vector
 from abaci.backend.kernels.common.launching import (
     LOG2_E,
     Plan,
@@ -32,14 +32,14 @@ def sink_attention(
     """Each query attends over the tokens that `policy` leaves visible; prefill and decode see the same.
 
     Entries of the block table for pages that no query sees may hold anything: the pages may have been freed.
-    `scale` multiplies the products of queries and keys; by default 1 / sqrt(D). `sink_logits` [Hq] float32 are learned
-    logits that take their share of each head's softmax without a value, and count in the log-sum-exp (as in gpt-oss).
-    `out` receives the result if given.
+    `scale` multiplies the products of queries and keys; by default 1 / sqrt(D). `sink_logits` [Hq] are learned
+    logits that take their share of each head's softmax without a value, and count in the log-sum-exp (as in gpt-oss):
+    bfloat16, float16 or float32, whatever the type of the queries. `out` receives the result if given.
 
     Raises:
         ValueError: the rotary embedding, `sink_logits` or `out` do not fit the batch.
     """
-    check_vector("sink_logits", sink_logits, batch.q_heads, torch.float32, batch.q.device)
+    check_logits(batch, sink_logits)
     rotary = policy.rotary if policy.positions == "cache" else None
     if rotary is not None:
         check_vector("inv_freq", rotary.inv_freq, rotary.inv_freq.numel(), torch.float32, batch.q.device)
@@ -52,6 +52,19 @@ def sink_attention(
     rules = (policy.n_sinks, policy.window, inv_freq, is_neox)
     _sink_attention(*operands(batch), scale, *rules, sink_logits, result.out, result.lse)
     return result
+
+
+def check_logits(batch: PagedBatch, logits: torch.Tensor | None) -> None:
+    """Nothing, if there are no learned logits or one for each query head, of a type that models keep them in.
+
+    Raises:
+        ValueError: there are, and they do not fit.
+    """
+    if logits is None:
+        return
+    if logits.dtype not in DTYPES:
+        raise ValueError(f"sink_logits must be of bfloat16, float16 or float32, not {logits.dtype}")
+    check_vector("sink_logits", logits, batch.q_heads, logits.dtype, batch.q.device)
 
 
 @torch.library.custom_op("abaci::sink_attention", mutates_args=("out", "lse"))

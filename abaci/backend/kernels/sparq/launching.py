@@ -52,11 +52,13 @@ def plan_sparq(batch: PagedBatch, policy: Sparq, gpu: Gpu) -> SparqPlan:
     chunk = choose_chunk(pairs, capacity, policy.keys, gpu.processors)
     cut = SparqPlan(chunk, choose_tiling("estimate", policy.components, *head), tiling, splits)
     block = Stages.of(batch, policy, cut).block
-    # As many threads as keep the candidates' scores in registers; four warps do for the small tiles of float32.
+    # As many threads as keep the candidates' scores in registers. Four warps do for the small tiles of float32; its
+    # large ones take more registers than a thread of sixteen may have.
     is_small = batch.q.dtype == torch.float32 and batch.head_size <= 128
-    warps = 16 if block > 8192 else 8 if block > 4096 or not is_small else 4
+    is_large = batch.q.dtype == torch.float32 and not is_small
+    warps = 16 if block > 8192 and not is_large else 8 if block > 4096 or not is_small else 4
     # The assembler, left alone, aims at more programs and spills: for small heads, and for the largest of float32.
-    most = None if is_small else 255 if batch.q.dtype == torch.float32 else 224 if batch.head_size <= 64 else None
+    most = None if is_small else 255 if is_large else 224 if batch.head_size <= 64 else None
     registers = 128 if most and warps == 16 else most
     return replace(cut, tiling=replace(tiling, warps=warps, stages=ATTEND_STAGES, registers=registers))
 
