@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import words
+from training.plans import NUMBER, labelled, sentence
 from training.problem import Row
 
-NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\d])")
 _NOTE = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _LITERAL = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
 _FIXED = re.compile(r"\b(half|twice|double|triple|dozen|third|quarter|week|hour|minute|year|day|month)", re.IGNORECASE)
-_OPERATIONS = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide"}
+INLINED = 3
+"""The most lines of a program that is told as one expression."""
 _KNOWN = frozenset({0.01, 0.5, 1.0, 2.0, 3.0, 4.0, 7.0, 10.0, 12.0, 24.0, 30.0, 52.0, 60.0, 100.0, 365.0, 1000.0})
 """Numbers that a program may use though the question does not name them: half, a dozen, minutes of an hour, …"""
 _NAMES = set(words.SHE) | set(words.HE)
@@ -89,11 +90,27 @@ def program(source: Source) -> tuple[str, set[float]]:
     return "\n".join(lines), literals
 
 
-def plan(source: Source) -> str:
-    """The steps' operations in words: `Multiply, then subtract`."""
-    steps = (dict.fromkeys(_OPERATIONS[sign] for sign in re.findall(r"[+\-*/]", step)) for step in source.steps)
-    text = ", then ".join(" and ".join(step) for step in steps if step)
-    return text[:1].upper() + text[1:] or "Take the number"
+def inlined(code: str) -> str:
+    """A program of at most three lines as one expression, as our own stories have it; longer ones stay as they are."""
+    lines = code.split("\n")
+    if len(lines) > INLINED:
+        return code
+    while len(lines) > 1:
+        name, inner = lines[0].split(" = ")
+        lines = [_substituted(line, name, inner) for line in lines[1:]]
+    return lines[0]
+
+
+def _substituted(line: str, name: str, inner: str) -> str:
+    """`line` with `inner` for `name`, in parentheses where the signs beside it bind as strongly."""
+    is_product = not re.search("[+-]", inner)
+
+    def one(match: re.Match[str]) -> str:
+        before, after = match.groups()
+        is_bound = before == "/ " or (not is_product and (before in ("- ", "* ") or after in (" *", " /")))
+        return f"{before}({inner})" if is_bound else before + inner
+
+    return re.sub(rf"((?:[-+*/] )?)\b{name}\b(?=((?: [*/])?))", one, line)
 
 
 def is_grounded(source: Source) -> bool:
@@ -138,7 +155,8 @@ def row(source: Source, rng: random.Random, *, is_new: bool) -> Row | None:
             return None
         question, code = changed
         question = renamed(question, rng)
-    return Row("gsm8k", question, plan(source), ((code, ""),), None)
+    code = inlined(code)
+    return Row("gsm8k", question, sentence(labelled(question, code)), ((code, ""),), None)
 
 
 def _renumbered(source: Source, code: str, literals: set[float], rng: random.Random) -> tuple[str, str] | None:

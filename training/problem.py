@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from training import templates, words
+from training import plans, templates, words
 
 Split = Literal["train", "numbers", "phrasings", "families"]
 Integer = int
@@ -90,7 +91,7 @@ class Draft:
         """Set the question from one of the templates; a leading `~` reserves a whole template."""
         choices = [templates.parse(option) for option in options]
         self.skeleton = self.wording.expand(self.wording.pick(choices))
-        self.question = templates.sentences(templates.fill(self.skeleton, self.values))
+        self.question = self._filled(self.skeleton)
 
     def story(self, facts: list[str], question: str, *, is_ordered: bool = True) -> None:
         """Set the question from facts (shuffled unless ordered) and a closing question."""
@@ -98,7 +99,16 @@ class Draft:
         if not is_ordered:
             self.rng.shuffle(lines)
         self.skeleton = " ".join([*lines, self.say(question)])
-        self.question = templates.sentences(templates.fill(self.skeleton, self.values))
+        self.question = self._filled(self.skeleton)
+
+    def _filled(self, skeleton: str) -> str:
+        """The question: slots take their texts, but digits behind a dollar sign."""
+        amounts = re.sub(
+            r"\$\{(\w+)\}",
+            lambda m: f"${self.code_values.get(m.group(1), self.values.get(m.group(1), m.group()))}",
+            skeleton,
+        )
+        return templates.sentences(templates.fill(amounts, self.values))
 
     def think(self, thought: str) -> None:
         """Set the rationale: one wording for each thought, or a small model spends its training on guessing which."""
@@ -125,6 +135,8 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {}
+STORIES = frozenset({"word problems", "composed problems", "money", "rates"})
+"""Subjects whose rationales end with a plan."""
 
 
 def family(
@@ -147,6 +159,8 @@ def draft(kind: Family, seed: int, split: Split) -> Draft:
     for attempt in range(60):
         result = Draft(random.Random(f"{split}/{kind.name}/{seed}/{attempt}"), split)
         kind.write(result)
+        if kind.subject in STORIES and plans.is_arithmetic(result.program) and not re.search(r"\d", result.rationale):
+            result.rationale += f": {plans.labelled(result.question, result.program)}".replace("(", "( ")
         if split != "phrasings" or result.wording.reserved_used:
             return result
     raise ValueError(f"family {kind.name!r} has no reserved phrasing")

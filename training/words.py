@@ -183,3 +183,8 @@ def ordinal(rng: random.Random, place: int) -> str:
         return ORDINALS[place]
     suffix = "th" if 10 <= place % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
     return f"{place}{suffix}"
+
+
+def listed(texts: list[str]) -> str:
+    """The texts as one: `a, b and c`."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]

@@ -25,6 +25,7 @@ from training.families import (
     stories_money,
     stories_rates,
     stories_shopping,
+    told,
 )
 from training.problem import FAMILIES
 
@@ -52,4 +53,5 @@ __all__ = [
     "stories_money",
     "stories_rates",
     "stories_shopping",
+    "told",
 ]

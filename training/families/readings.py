@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from training import words
 from training.problem import Draft, family
 
 S = "readings"
+LISTED = ", sep=', '"
+"""Printed as a list."""
 
 
 def _numbers(d: Draft, count: int) -> list[int]:
@@ -95,7 +97,7 @@ def long_expression(d: Draft) -> None:
 @family(S, weight=6)
 def named_numbers(d: Draft) -> None:
     """A table in words: every name has a number; the question names one, two, or all but one."""
-    count = d.int(3, 8)
+    count = d.int(3, 10)
     is_people = d.rng.random() < 0.6
     names = [str(p) for p in words.people(d.rng, count)] if is_people else [str(t) for t in words.things(d.rng, count)]
     if len(set(names)) < count:
@@ -111,27 +113,30 @@ def named_numbers(d: Draft) -> None:
     i, j = d.rng.sample(range(count), 2)
     if numbers[i] < numbers[j]:
         i, j = j, i
+    some = d.rng.sample(range(count), d.int(2, count))
     d.show(t=table, p=names[i], q=names[j], o=str(thing) if is_people else "number")
-    d.let(a=numbers[i], b=numbers[j])
-    rest = [str(v) for k, v in enumerate(numbers) if k != i]
+    d.show(r=words.listed([names[k] for k in some]))
+    every, rest = range(count), [k for k in range(count) if k != i]
     what = "how many {o}" if is_people else "how much"
-    goals: list[tuple[str, str, str, Callable[[], object]]] = [
-        (f"[{what} [is|does it say] for {{q}}|what is [the number|the value] of {{q}}|look up {{q}}]", "{q} {b}", "{b}", lambda: numbers[j]),
-        (f"[{what} [is that|are there] for {{p}} and {{q}} together|add {{p}} and {{q}}|what is the sum of {{p}} and {{q}}]", "Add {p} {a} and {q} {b}", "{a} + {b}", lambda: numbers[i] + numbers[j]),
-        ("[how many more is {p} than {q}|what is the difference between {p} and {q}|by how much is {p} above {q}]", "{p} {a} without {q} {b}", "{a} - {b}", lambda: numbers[i] - numbers[j]),
-        (f"[{what} is it without {{p}}|what is the total of all but {{p}}|add everything except {{p}}]", "Add all but {p}", " + ".join(rest), lambda: sum(numbers) - numbers[i]),
-        (f"[{what} is it [in all|altogether]|what is the total|add all of them]", "Add all of them", " + ".join(map(str, numbers)), lambda: sum(numbers)),
-        ("[multiply {p} by {q}|what is {p} times {q}]", "Multiply {p} {a} and {q} {b}", "{a} * {b}", lambda: numbers[i] * numbers[j]),
+    goals: list[tuple[str, Sequence[int], str, object]] = [
+        (f"[{what} [is|does it say] for {{q}}|what is [the number|the value] of {{q}}|look up {{q}}]", [j], "", numbers[j]),
+        (f"[{what} [is that|are there] for {{p}} and {{q}} together|add {{p}} and {{q}}|what is the sum of {{p}} and {{q}}]", [i, j], " + ", numbers[i] + numbers[j]),
+        ("[how many more is {p} than {q}|what is the difference between {p} and {q}|by how much is {p} above {q}]", [i, j], " - ", numbers[i] - numbers[j]),
+        (f"[{what} is it without {{p}}|what is the total of all but {{p}}|add everything except {{p}}]", rest, " + ", sum(numbers) - numbers[i]),
+        (f"[{what} is it [in all|altogether]|what is the total|add all of them]", every, " + ", sum(numbers)),
+        ("[multiply {p} by {q}|what is {p} times {q}]", [i, j], " * ", numbers[i] * numbers[j]),
+        (f"[{what} is that for {{r}}|add {{r}}|what do {{r}} make together]", some, " + ", sum(numbers[k] for k in some)),
+        *[("[what are the numbers of|give the numbers of|look up|list] {r}", some, ", ", ", ".join(str(numbers[k]) for k in some))] * 4,
     ]  # fmt: skip
-    ask, thought, code, answer = d.rng.choice(goals)
+    ask, chosen, sign, answer = d.rng.choice(goals)
     mark = "?" if (asked := d.say(ask)).startswith(("how", "what", "by")) else "."
     d.ask(
         f"[|Here is a table. |The list says: |~These are the entries: |We have: ]{{t}}. {asked}{mark}",
         f"[Given|Look at this|~Consider]: {{t}}. {asked}{mark}",
     )
-    d.think(thought)
-    d.code(f"print({code})")
-    d.answer(answer())
+    d.think("Look up: " + sign.join(f"{names[k]} {numbers[k]}" for k in chosen))
+    d.code(f"print({sign.join(str(numbers[k]) for k in chosen)}{LISTED if sign == ', ' else ''})")
+    d.answer(answer)
 
 
 @family(S, weight=3)

@@ -108,7 +108,7 @@ def _composed(d: Draft, clauses: list[str], ask: str) -> str:
     mark = "." if lower.startswith(IMPERATIVES) else "?"
     shape = "plain" if any(". " in text for text in [*clauses, ask]) else d.say(SHAPES)
     if shape == "first" and len(clauses) <= 3:
-        return f"{lower} if {_listed(clauses)}{mark}"
+        return f"{lower} if {words.listed(clauses)}{mark}"
     clauses, lower = _with_pronouns(d, clauses, lower)
     if shape == "if":
         return " ".join([*(f"{clause}." for clause in clauses[:-1]), f"if {clauses[-1]}, {lower}{mark}"])
@@ -131,8 +131,3 @@ def _with_pronouns(d: Draft, clauses: list[str], ask: str) -> tuple[list[str], s
     if d.rng.random() < 0.4:
         ask = ask.replace("{p} ", "{p.he} ")
     return [clauses[0], *later], ask
-
-
-def _listed(clauses: list[str]) -> str:
-    """The clauses as one: `a, b and c`."""
-    return " and ".join([", ".join(clauses[:-1]), clauses[-1]]) if len(clauses) > 1 else clauses[0]

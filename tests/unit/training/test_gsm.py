@@ -7,8 +7,11 @@ import json
 import random
 from pathlib import Path
 
+import pytest
+
 from training import gsm
 from training.execute import run
+from training.plans import NUMBER
 
 QUESTION = "Tom packs 48 jars in 6 boxes. He sells each box for $15. How much does he earn in all from 8 jars a box?"
 ANSWER = "There are 48/8 = <<48/8=6>>6 boxes.\nHe earns 6*15 = $<<6*15=90>>90.\n#### 90"
@@ -45,7 +48,7 @@ def test_new_numbers_keep_whole_results_whole(tmp_path: Path) -> None:
 def test_new_numbers_are_those_of_the_question(tmp_path: Path) -> None:
     row = gsm.row(source(tmp_path)[0], random.Random(4), is_new=True)
     assert row is not None
-    asked = {number.replace(",", "") for number in gsm.NUMBER.findall(row.question)}
+    asked = {number.replace(",", "") for number in NUMBER.findall(row.question)}
     assert set(gsm._LITERAL.findall(row.turns[0][0])) <= asked
 
 
@@ -66,8 +69,28 @@ def test_names_are_exchanged() -> None:
     assert "Tom" not in gsm.renamed("Tom has 3 jars. Ask Tom.", random.Random(1))
 
 
-def test_plan_names_the_operations(tmp_path: Path) -> None:
-    assert gsm.plan(source(tmp_path)[0]) == "Divide, then multiply"
+def test_short_program_is_one_expression(tmp_path: Path) -> None:
+    assert gsm.inlined(gsm.program(source(tmp_path)[0])[0]) == "print(48 / 8 * 15)"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("a = 48 - 8\nprint(a * 15)", "print((48 - 8) * 15)"),
+        ("a = 48 - 8\nprint(15 - a)", "print(15 - (48 - 8))"),
+        ("a = 48 / 8\nprint(15 / a)", "print(15 / (48 / 8))"),
+        ("a = 4 * 8\nb = a + 2\nprint(b / a)", "print((4 * 8 + 2) / (4 * 8))"),
+        ("a = 4 + 8\nb = 9 - a\nprint(a - b)", "print(4 + 8 - (9 - (4 + 8)))"),
+    ],
+)
+def test_parentheses_stand_where_they_are_needed(code: str, expected: str) -> None:
+    assert gsm.inlined(code) == expected
+    assert run(expected) == run(code)
+
+
+def test_long_program_stays_as_it_is() -> None:
+    code = "a = 1 + 2\nb = a + 3\nc = b + 4\nprint(c + 5)"
+    assert gsm.inlined(code) == code
 
 
 def test_number_from_nowhere_is_not_grounded(tmp_path: Path) -> None:
