@@ -128,7 +128,10 @@ def _faults(text: str, question: Question) -> Iterator[str]:
         return
     named = {int(number) for number in NUMBER.findall(text)}
     lower = text.lower()
-    for label, number in re.findall(r"([A-Za-z][A-Za-z ]*) (\d+)", question.plan):
+    terms = set(re.findall(r"([A-Za-z][A-Za-z ]*) (\d+)", question.plan))
+    if len({label for label, _ in terms}) < len(terms):
+        yield "one label stands before two numbers"
+    for label, number in sorted(terms):
         if int(number) in named and not any(word[:4] in lower for word in label.lower().split()):
             yield f"no word of the label {label!r} is in the text"
         if int(number) not in named and int(number) not in _CONSTANTS:

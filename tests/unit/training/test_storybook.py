@@ -93,6 +93,7 @@ def test_names_change_everywhere(bank: list[storybook.Story]) -> None:
         ("? How many? = wanted 24 - sold 15", "no word of the label"),
         ("? How many? = sold 15 - baked 24", "not a positive integer"),
         ("? How many? = baked 24 / sold 15", "not a positive integer"),
+        ("? How many? = sold 24 - sold 15", "one label stands before two numbers"),
         ("? How many = baked 24 - sold 15", "without a mark"),
         ("? How many of 1.5? = baked 24 - sold 15", "the text holds"),
     ],
