@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -106,6 +107,20 @@ def test_a_window_over_everything_is_dense_attention(positions: str) -> None:
     policy = SinkWindow(4, 20, "cache" if positions == "cache" else "absolute", rotary(32))
     attended = sink_attention_reference(batch, policy, SCALE)
     torch.testing.assert_close(attended.out, paged_attention_reference(batch, SCALE).out)
+
+
+@pytest.mark.parametrize("splits", [1, 2])
+@pytest.mark.parametrize(("n_sinks", "window"), [(0, 2**31 - 1), (4, 2**31 - 5), (2**31 - 2, 1)])
+@pytest.mark.parametrize("positions", ["cache", "absolute"])
+def test_the_largest_window_and_the_most_sinks_are_dense_attention(
+    positions: Literal["cache", "absolute"], n_sinks: int, window: int, splits: int
+) -> None:
+    """Also for requests of more queries than tokens, whose first positions are negative: int32 must hold it all."""
+    batch = make_batch(Case(FP32, 2, 64, 16, [(5, 2), (3, 40), (1, 0)]))
+    policy = SinkWindow(n_sinks, window, positions, rotary(32))
+    result = poisoned(batch)
+    launch(batch, policy, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits))
+    assert_attends(result, paged_attention_reference(batch, SCALE), batch)
 
 
 class ReRotatingCache:

@@ -97,7 +97,8 @@ def sink_attention_kernel(
     # Of all rows of the block: one past the last position, and the first that any window reaches.
     end = first_position + (tl.minimum(first_row + BLOCK_M, query_len * G) - 1) // G + 1
     sinks_end = tl.minimum(n_sinks, end)
-    window_start = tl.maximum(n_sinks, first_position + first_row // G - window + 1)
+    # Queries before the first token see nothing; a window of 2^31 - 1 would reach from them past int32.
+    window_start = tl.maximum(n_sinks, tl.maximum(first_position + first_row // G, 0) - window + 1)
     sink_tiles = tl.cdiv(sinks_end, TILE)
     window_tiles = tl.where(window_start < end, tl.cdiv(end, TILE) - window_start // TILE, 0)
     first_tile, last_tile = split_range(sink_tiles + window_tiles, split, SPLITS)
@@ -108,7 +109,7 @@ def sink_attention_kernel(
     if first_tile < sink_tiles:
         to_sinks = load_rows(q_ptr, tokens, heads, d, q_mask, stride_qt, stride_qh, stride_qd)
         if R > 0:
-            shifts = tl.minimum(n_sinks + window - 1 - q_positions, 0)
+            shifts = tl.minimum(n_sinks + window - 1 - tl.maximum(q_positions, 0), 0)
             to_sinks = rotated_rows(
                 to_sinks, q_ptr, tokens, heads, is_row, shifts, inv_freq_ptr, stride_qt, stride_qh, stride_qd,
                 D, BLOCK_D, R, IS_NEOX,
