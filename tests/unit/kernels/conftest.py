@@ -15,6 +15,7 @@ if "triton" in sys.modules and os.environ.get("TRITON_INTERPRET") != "1":
 _before = os.environ.get("TRITON_INTERPRET")
 os.environ["TRITON_INTERPRET"] = "1"
 try:
+    import angles_kernel  # noqa: F401
     import bf16_interpreter
     import triton.experimental.gluon  # noqa: F401 - the first launch would load it, with the switch off again
 

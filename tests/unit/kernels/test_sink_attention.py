@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 import torch
+from angles_kernel import angles_kernel
 from paged_cases import (
     LSE_TOLERANCE,
     TOLERANCES,
@@ -182,6 +183,21 @@ def test_angles_of_long_contexts_stay_exact() -> None:
     result = poisoned(batch)
     launch(batch, policy, SCALE, None, result, Plan(Tiling(16, 16, warps=4, stages=1), splits=1))
     assert_attends(result, sink_attention_reference(batch, policy, SCALE), batch)
+
+
+@pytest.mark.parametrize("largest", [1.0, 1e3, 1e5, 1e6, 5e6])
+def test_sine_and_cosine_are_exact_to_a_millionth(largest: float) -> None:
+    """The interpreter rounds each product: so they do not lean on a compiler that fuses it with the sum."""
+    size = 1 << 17
+    angles = (2 * torch.rand(size, generator=torch.Generator().manual_seed(0)) - 1) * largest
+    # Next to multiples of a quarter turn, where one of the two is almost 0.
+    quarters = torch.linspace(-largest, largest, size // 2, dtype=torch.float64).div(torch.pi / 2).round()
+    angles[: size // 2] = (quarters * (torch.pi / 2)).float()
+    angles[0] = 0
+    sin, cos = torch.empty_like(angles), torch.empty_like(angles)
+    angles_kernel[(1,)](angles, sin, cos, SIZE=size)
+    torch.testing.assert_close(sin.double(), angles.double().sin(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(cos.double(), angles.double().cos(), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("splits", [1, 2])

@@ -19,13 +19,19 @@ from abaci.backend.kernels.common.tiles import (
 
 @triton.jit
 def sin_cos(angles):
-    """Sine and cosine within 1e-6 for angles up to 1e5, after Cephes' sinf and cosf.
+    """Sine and cosine within 1e-6 for angles up to 5e6, after the polynomials of Cephes' sinf and cosf.
 
     The library's own keep a table of 2/pi on the stack for angles of any size, in a loop that should keep to registers.
     """
-    # Quarter turns are taken off in three parts, the first short enough that its product is exact.
-    quarters = tl.floor(angles * 0.6366197723675814 + 0.5)
-    x = ((angles - quarters * 1.5703125) - quarters * 4.837512969970703125e-4) - quarters * 7.54978995489188216e-8
+    # pi/2 is 1.57080078125 - 4.470348358154296875e-6 + 1.5893255e-8. Multiples of 1024 quarter turns are taken off, and
+    # then the quarters that are left. The first two parts are so short that all of their products and differences are
+    # exact: it does not matter whether the compiler fuses them.
+    blocks = tl.floor(angles * 6.216989965e-4 + 0.5)
+    x = (angles - blocks * 1608.5) + blocks * 4.57763671875e-3
+    quarters = tl.floor(x * 0.6366197723675814 + 0.5)
+    x = ((x - quarters * 1.57080078125) + quarters * 4.470348358154296875e-6) - (
+        blocks * 1024 + quarters
+    ) * 1.5893255e-8
     z = x * x
     sin = ((-1.9515295891e-4 * z + 8.3321608736e-3) * z - 1.6666654611e-1) * z * x + x
     cos = ((2.443315711809948e-5 * z - 1.388731625493765e-3) * z + 4.166664568298827e-2) * z * z - 0.5 * z + 1.0
