@@ -80,6 +80,13 @@ def far_away(batch: PagedBatch) -> PagedBatch:
     return replace(batch, k_pages=pages, v_pages=pages, block_table=table.int())
 
 
+def far_columns(batch: PagedBatch) -> PagedBatch:
+    """The batch with the columns of its block table 2^30 numbers apart: from the third on past what 32 bits count."""
+    requests, columns = batch.block_table.shape
+    table = vast(((columns - 1) * 2**30 + requests,), torch.int32).as_strided((requests, columns), (1, 2**30))
+    return replace(batch, block_table=table.copy_(batch.block_table))
+
+
 def strided(batch: PagedBatch) -> PagedBatch:
     """Heads before tokens, elements before heads, keys and values side by side: nothing is copied to fit."""
     pages = torch.stack((batch.k_pages, batch.v_pages), -1).permute(3, 2, 0, 1, 4).contiguous().permute(2, 3, 1, 0, 4)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, assert_attends, far_away, make_batch, poisoned, scattered, strided
+from paged_cases import Case, assert_attends, far_away, far_columns, make_batch, poisoned, scattered, strided
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Plan
@@ -81,6 +81,12 @@ def test_strides_of_any_order_are_followed(splits: int) -> None:
 
 def test_pages_past_two_to_the_31_elements_are_found() -> None:
     attend(far_away(make_batch(Case(FP16, 4, 64, 16, [(1, 16)]))), splits=1, tile=16)
+
+
+@pytest.mark.parametrize("tile", [16, 32])
+def test_tables_past_two_to_the_31_numbers_are_followed(tile: int) -> None:
+    """Where a page holds a tile, and where it does not."""
+    attend(far_columns(make_batch(Case(FP32, 4, 64, 16, [(1, 60)]))), splits=1, tile=tile)
 
 
 def test_nobody_to_answer_is_no_launch() -> None:

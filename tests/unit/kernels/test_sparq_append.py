@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import Case, make_batch
+from paged_cases import Case, far_columns, make_batch
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.sparq.launching import append
@@ -118,3 +118,14 @@ def test_rows_of_any_stride_are_read() -> None:
     append(batch, askew[..., 0], askew[..., 1], index)
     append_tokens_reference(other, k, v, expected)
     assert_same(batch, index, other, expected)
+
+
+def test_tables_past_two_to_the_31_numbers_are_followed() -> None:
+    """By what is written, and by the sums of the pages that it fills."""
+    batch = make_batch(Case(FP32, 2, 64, 16, [(20, 66)]))
+    k, v = rows(batch)
+    found, expected = copied(batch), copied(batch)
+    index, right = nan_index(batch), nan_index(batch)
+    append(far_columns(found), k, v, index)
+    append_tokens_reference(expected, k, v, right)
+    assert_same(found, index, expected, right)

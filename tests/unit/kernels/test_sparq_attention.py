@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from paged_cases import PADDING_ROWS, Case, assert_near, make_batch, scattered, strided, vast
+from paged_cases import PADDING_ROWS, Case, assert_near, far_columns, make_batch, scattered, strided, vast
 
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu
@@ -164,6 +164,18 @@ def test_strides_of_any_order_are_followed(splits: int) -> None:
     policy = Sparq(20, 8, 2, 0)
     out = scattered(batch).out
     SparqLaunch(strided(batch), policy, askew, SCALE, cut(splits=splits)).run(out)
+    assert_gives(batch, out, sparq_attention_reference(batch, policy, SCALE))
+
+
+@pytest.mark.parametrize("tile", [16, 32])
+@pytest.mark.parametrize("tokens", [64, 60])
+def test_tables_past_two_to_the_31_numbers_are_followed(tokens: int, tile: int) -> None:
+    """By the estimate, where a page holds a tile and where not, by the sums of full pages and of the last, and by the
+    exact attention.
+    """
+    batch = make_batch(Case(FP32, 4, 64, 16, [(1, tokens)]))
+    policy = Sparq(16, 20, 1, 0)
+    out, _ = run(far_columns(batch), policy, indexed(batch), cut(tile=tile))
     assert_gives(batch, out, sparq_attention_reference(batch, policy, SCALE))
 
 

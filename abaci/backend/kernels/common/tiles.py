@@ -51,9 +51,10 @@ def tile_pages(table_ptr, stride_column, first, inside, P: tl.constexpr, TILE: t
     """
     if P % TILE == 0:
         # One page holds them all: one scalar load, and addresses that the compiler sees to be regular.
-        pages = tl.load(table_ptr + (first // P) * stride_column)
+        pages = tl.load(table_ptr + tl.cast(first // P, tl.int64) * stride_column)
     else:
-        pages = tl.load(table_ptr + (first + tl.arange(0, TILE)) // P * stride_column, mask=inside, other=0)
+        columns = ((first + tl.arange(0, TILE)) // P).to(tl.int64)
+        pages = tl.load(table_ptr + columns * stride_column, mask=inside, other=0)
     return pages.to(tl.int64)
 
 

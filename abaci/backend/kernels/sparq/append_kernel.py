@@ -36,7 +36,7 @@ def append_kernel(
     k = load_rows(k_ptr, tokens, new * 0 + head, d, mask, stride_kt, stride_kh, stride_kd)
     v = load_rows(v_ptr, tokens, new * 0 + head, d, mask, stride_vt, stride_vh, stride_vd)
     table_ptr += request.to(tl.int64) * stride_tr
-    pages = tl.load(table_ptr + positions // P * stride_tc, mask=inside, other=0).to(tl.int64)
+    pages = tl.load(table_ptr + (positions // P).to(tl.int64) * stride_tc, mask=inside, other=0).to(tl.int64)
     slots = (positions % P).to(tl.int64)
     across = d[None, :].to(tl.int64)
     k_at = (pages * stride_kn + slots * stride_kp + head * stride_kph)[:, None] + across * stride_kpd
@@ -49,7 +49,7 @@ def append_kernel(
 
     end = written + tl.minimum(first + BLOCK, query_len)
     for page in range(tl.maximum(written + first, 0) // P, tl.maximum(end, 0) // P):
-        at = tl.load(table_ptr + page * stride_tc).to(tl.int64)
+        at = tl.load(table_ptr + tl.cast(page, tl.int64) * stride_tc).to(tl.int64)
         total = tl.zeros([BLOCK_D], tl.float32)
         for slot in range(0, P, 16):
             slots_here = slot + tl.arange(0, 16)

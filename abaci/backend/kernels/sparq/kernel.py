@@ -29,7 +29,7 @@ def page_sums(
     for page in range(first_page, last_page, 32):
         at = page + tl.arange(0, 32)
         is_page = at < last_page
-        pages = tl.load(table_ptr + at * stride_tc, mask=is_page, other=0).to(tl.int64)
+        pages = tl.load(table_ptr + at.to(tl.int64) * stride_tc, mask=is_page, other=0).to(tl.int64)
         total += tl.sum(load_tile(sums_ptr, pages, pages * 0, is_page, stride_sn, 0, stride_sd, D, BLOCK_D), 0)
     return total
 
@@ -44,7 +44,7 @@ def tail_sum(
     for start in range(first, last, 32):
         positions = start + tl.arange(0, 32)
         inside = positions < last
-        pages = tl.load(table_ptr + positions // P * stride_tc, mask=inside, other=0).to(tl.int64)
+        pages = tl.load(table_ptr + (positions // P).to(tl.int64) * stride_tc, mask=inside, other=0).to(tl.int64)
         v = load_tile(v_ptr, pages, positions % P, inside, stride_vn, stride_vp, stride_vd, D, BLOCK_D)
         total += tl.sum(v.to(tl.float32), 0)
     return total
@@ -95,9 +95,9 @@ def estimate_kernel(
         positions = first + tl.arange(0, TILE)
         inside = positions < end
         if P % TILE == 0:
-            pages = tl.load(table_ptr + first // P * stride_tc).to(tl.int64)
+            pages = tl.load(table_ptr + tl.cast(first // P, tl.int64) * stride_tc).to(tl.int64)
         else:
-            pages = tl.load(table_ptr + positions // P * stride_tc, mask=inside, other=0).to(tl.int64)
+            pages = tl.load(table_ptr + (positions // P).to(tl.int64) * stride_tc, mask=inside, other=0).to(tl.int64)
         tokens_at = pages * stride_cn + (positions % P).to(tl.int64) * stride_cp
         if RUN > 1:
             tokens_at = tl.max_contiguous(tl.multiple_of(tokens_at, RUN), RUN)
@@ -251,7 +251,7 @@ def attend_kernel(
         at = tile * TILE + tl.arange(0, TILE)
         inside = at < last
         positions = tl.where(is_long, tl.load(selected_ptr + at, mask=at < last_selected, other=0), at)
-        pages = tl.load(table_ptr + positions // P * stride_tc, mask=inside, other=0).to(tl.int64)
+        pages = tl.load(table_ptr + (positions // P).to(tl.int64) * stride_tc, mask=inside, other=0).to(tl.int64)
         k = load_tile(k_ptr, pages, positions % P, inside, stride_kn, stride_kp, stride_kd, D, BLOCK_D)
         v = load_tile(v_ptr, pages, positions % P, inside, stride_vn, stride_vp, stride_vd, D, BLOCK_D)
         estimates = tl.dot(q_kept, tl.trans(k), input_precision="ieee") * factors[:, None] - estimate_lse[:, None]
