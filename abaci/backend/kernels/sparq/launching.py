@@ -178,7 +178,11 @@ class SparqLaunch:
         from abaci.backend.kernels.sparq.kernel import estimate_kernel
 
         batch, constants = self.batch, self._constants(stages)
-        columns = self.index.columns_of(batch)
+        columns, tiling = self.index.columns_of(batch), self.cut.estimate
+        run = contiguous_run(columns, tiling.tile)
+        if run == 1:
+            # Components are gathered number by number, which takes more registers than the table leaves a thread.
+            tiling = replace(tiling, registers=None)
         estimate_kernel[(batch.requests, batch.kv_heads, stages.chunks)](
             batch.q,
             columns,
@@ -199,10 +203,10 @@ class SparqLaunch:
             *batch.block_table.stride(),
             **constants,
             BLOCK_R=block_size(min(self.policy.components, batch.head_size)),
-            TILE=self.cut.estimate.tile,
-            RUN=contiguous_run(columns, self.cut.estimate.tile),
+            TILE=tiling.tile,
+            RUN=run,
             LISTED=stages.counts[0],
-            **compiler_options(self.cut.estimate),
+            **compiler_options(tiling),
         )
 
     def _narrow(self, stages: Stages, scratch: Scratch) -> None:
