@@ -21,6 +21,7 @@ import torch
 from abaci.backend.kernels.common.batch import PagedBatch
 from abaci.backend.kernels.common.launching import Gpu, Plan, plan
 from abaci.backend.kernels.common.tiling import Tiling
+from abaci.backend.kernels.sink.op import kernel_of
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
 
 HEAD_SIZE, PAGE_SIZE, TYPE = 128, 16, torch.bfloat16
@@ -138,7 +139,7 @@ def cut(case: Case, batch: PagedBatch, gpu: Gpu) -> Plan:
     """As the operation cuts it."""
     if case.policy is None:
         return plan(batch, gpu)
-    return plan(batch, gpu, case.policy.size + case.queries, turns_queries=case.policy.positions == "cache")
+    return plan(batch, gpu, case.policy.size + case.queries, kernel_of(case.policy))
 
 
 def blocks(case: Case, tiling: Tiling) -> Iterator[tuple[int, int]]:

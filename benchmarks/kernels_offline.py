@@ -26,7 +26,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 os.environ.pop("TRITON_INTERPRET", None)
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
@@ -48,7 +48,7 @@ from abaci.backend.kernels.relay.work import choose_cut
 from abaci.backend.kernels.sink import op as sink
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
 from abaci.backend.kernels.sparq.launching import SparqLaunch, append, plan_sparq
-from abaci.backend.kernels.sparq.policy import Sparq, SparqIndex, make_index, transposed_pages
+from abaci.backend.kernels.sparq.policy import Sparq, make_index, transposed_pages
 
 CHIPS = {80: Gpu(8, 108), 90: Gpu(9, 132)}
 SHARED_BYTES = {80: 163 << 10, 90: 227 << 10}
@@ -80,6 +80,10 @@ PHASES = (
     ("sparq", "append"),
 )
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+Kind = Literal["usual", "starts", "absolute", "gptj", "partial", "once", "pages"]
+"""What is asked of an operation beside its shapes. Of dense attention: `starts` before which tokens are left out. Of
+sinks: `absolute` positions, pairs as in GPT-J, or half of a head rotated. Of SparQ: keys stored `once`, with tokens
+innermost, or in ordinary `pages` alone."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,11 @@ class Variant:
     requests: int
     capability: int
     group: int = 4
+    kind: Kind = "usual"
 
     def __str__(self) -> str:
         shape = f"{self.dtype:4} D={self.head_size:<3} P={self.page_size:<3} G={self.group} B={self.requests:<2}"
-        return f"sm_{self.capability} {self.kernel:6} {self.phase:7} {shape}"
+        return f"sm_{self.capability} {self.kernel:6} {self.phase:7} {shape} {self.kind}"
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ def variants() -> Iterator[Variant]:
             yield Variant("relay", "decode", "bf16", size, 64 if size in (80, 256) else 16, 64, capability)
             yield Variant("sparq", "decode", "bf16", size, 256 if size in (64, 128) else 16, 8, capability)
             yield Variant("sparq", "decode", "fp16", size, 16 if size in (64, 128) else 64, 64, capability, group=7)
-            yield Variant("sparq", "once" if size == 128 else "append", "bf16", size, 64, 8, capability, group=8)
+            yield Variant("sparq", "append", "bf16", size, 64, 8, capability, group=8)
         yield Variant("sparq", "decode", "bf16", 128, 64, 1, capability)
         yield Variant("sparq", "decode", "fp32", 128, 32, 8, capability)
         yield Variant("sparq", "decode", "fp32", 80, 64, 64, capability, group=1)
@@ -151,6 +156,28 @@ def variants() -> Iterator[Variant]:
         yield Variant("relay", "decode", "fp32", 256, 32, 64, capability)
         yield Variant("sink", "decode", "fp32", 128, 16, 64, capability)
         yield Variant("sink", "prefill", "fp32", 256, 128, 2, capability)
+        yield from variants_of_kinds(capability)
+
+
+def variants_of_kinds(capability: int) -> Iterator[Variant]:
+    """Of every kind each type, small and large heads, and for attention decode and prefill."""
+    choices: list[tuple[Kind, str, list[tuple[str, str, int, int, int, int]]]] = [
+        ("starts", "dense", [("decode", "bf16", 128, 16, 2, 4), ("prefill", "bf16", 256, 16, 4, 4)]),
+        ("starts", "dense", [("prefill", "fp16", 64, 64, 4, 7), ("decode", "fp32", 96, 32, 64, 1)]),
+        ("absolute", "sink", [("decode", "bf16", 128, 16, 2, 4), ("prefill", "fp16", 256, 16, 4, 7)]),
+        ("absolute", "sink", [("prefill", "fp32", 64, 64, 2, 4)]),
+        ("gptj", "sink", [("decode", "bf16", 128, 16, 2, 4), ("prefill", "bf16", 256, 64, 4, 4)]),
+        ("gptj", "sink", [("prefill", "fp16", 64, 16, 4, 7), ("decode", "fp32", 80, 32, 64, 1)]),
+        ("partial", "sink", [("decode", "fp16", 256, 64, 64, 7), ("prefill", "bf16", 96, 16, 4, 4)]),
+        ("partial", "sink", [("decode", "fp32", 128, 128, 2, 4)]),
+        ("once", "sparq", [("decode", "bf16", 128, 64, 8, 8), ("decode", "fp16", 256, 64, 64, 7)]),
+        ("once", "sparq", [("decode", "fp32", 64, 64, 8, 4), ("append", "bf16", 128, 64, 8, 8)]),
+        ("pages", "sparq", [("decode", "bf16", 128, 64, 8, 4), ("decode", "fp16", 64, 16, 64, 7)]),
+        ("pages", "sparq", [("decode", "fp32", 256, 64, 8, 4), ("append", "fp32", 256, 16, 8, 4)]),
+    ]
+    for kind, kernel, sizes in choices:
+        for phase, dtype, head_size, page_size, requests, group in sizes:
+            yield Variant(kernel, phase, dtype, head_size, page_size, requests, capability, group, kind)
 
 
 def full_variants() -> Iterator[Variant]:
@@ -189,13 +216,20 @@ def launch(variant: Variant) -> None:
     elif variant.kernel == "sparq":
         launch_sparq(variant, batch, gpu, result)
     elif variant.kernel == "dense":
-        dense.launch(batch, 0.1, None, result, plan(batch, gpu))
+        dense.launch(batch, 0.1, batch.seq_lens if variant.kind == "starts" else None, result, plan(batch, gpu))
     else:
-        policy = SinkWindow(4, 1020, "cache", Rotary(torch.empty(variant.head_size // 2, device="meta")))
-        # As models keep them.
-        logits = torch.empty(batch.q_heads, dtype=batch.q.dtype, device="meta") if variant.dtype == "fp16" else None
-        cut = plan(batch, gpu, policy.size + batch.max_query_len, turns_queries=True)
-        sink.launch(batch, policy, 0.1, logits, result, cut)
+        launch_sink(variant, batch, gpu, result)
+
+
+def launch_sink(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> None:
+    """Attention with sinks and a window, with learned logits for float16."""
+    pairs = torch.empty(variant.head_size // (4 if variant.kind == "partial" else 2), device="meta")
+    positions: Literal["cache", "absolute"] = "absolute" if variant.kind == "absolute" else "cache"
+    policy = SinkWindow(4, 1020, positions, Rotary(pairs, is_neox=variant.kind != "gptj"))
+    # As models keep them.
+    logits = torch.empty(batch.q_heads, dtype=batch.q.dtype, device="meta") if variant.dtype == "fp16" else None
+    cut = plan(batch, gpu, policy.size + batch.max_query_len, sink.kernel_of(policy))
+    sink.launch(batch, policy, 0.1, logits, result, cut)
 
 
 def launch_relay(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> None:
@@ -209,19 +243,19 @@ def launch_relay(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended
 
 
 def launch_sparq(variant: Variant, batch: PagedBatch, gpu: Gpu, result: Attended) -> None:
-    """A decode step with keys stored twice, or once with tokens innermost; or the upkeep, for a prompt."""
+    """A decode step with keys stored twice, or once; or the upkeep, for a prompt."""
+    index = make_index(batch.k_pages, transposed=variant.kind == "usual")
+    if variant.kind == "once":
+        count, page_size, kv_heads, head_size = batch.k_pages.shape
+        pages = transposed_pages((count, page_size, kv_heads, head_size), batch.q.dtype, batch.q.device)
+        batch = replace(batch, k_pages=pages)
     if variant.phase == "append":
         with torch.device("meta"):
             k = torch.empty(batch.tokens, batch.kv_heads, batch.head_size, dtype=batch.q.dtype)
-        append(batch, k, k, make_index(batch.k_pages))
+        append(batch, k, k, index)
         return
     # Few of 32k tokens, more of them, and as many of 128k as there may be.
     policy = {8: Sparq(32, 128, 32), 64: Sparq(16, 1024, 256), 1: Sparq(64, 8192, 2048)}[variant.requests]
-    index = make_index(batch.k_pages)
-    if variant.phase == "once":
-        count, page_size, kv_heads, head_size = batch.k_pages.shape
-        pages = transposed_pages((count, page_size, kv_heads, head_size), batch.q.dtype, batch.q.device)
-        batch, index = replace(batch, k_pages=pages), SparqIndex(index.v_sums)
     SparqLaunch(batch, policy, index, 0.1, plan_sparq(batch, policy, gpu)).run(result.out)
 
 
@@ -287,10 +321,15 @@ def inspect_kernel(kernel: Any) -> Compiled:
         mma=ptx.count("mma.sync"),
         async_copies=len(re.findall(r"cp\.async\.c[ag]\.", ptx)),
         wide_copies=ptx.count("cp.async.cg."),
-        halves=len(re.findall(r"ld\.global\.b16\b", ptx)),
-        words=len(re.findall(r"ld\.global\.b32\b", ptx)),
+        halves=single_loads(ptx, 16),
+        words=single_loads(ptx, 32),
         candidates=constants.get("CANDIDATES", 0),
     )
+
+
+def single_loads(ptx: str, bits: int) -> int:
+    """Loads of one number each, whatever is said of caches between; `.v2` and `.v4` are loads of several at once."""
+    return len(re.findall(rf"\bld\.global(?:\.(?!v[248]\.)[\w:]+)*\.[bfsu]{bits}\b", ptx))
 
 
 def faults(variant: Variant, compiled: Compiled) -> list[str]:
@@ -307,7 +346,9 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
         return found
     narrow_copies = compiled.async_copies - compiled.wide_copies
     # Pages, and the places in a list that lead to them; tiles copied so would take four for each copy of 16 bytes.
-    if compiled.wide_copies == 0 or narrow_copies > 2 * compiled.wide_copies:
+    gathers_all = gathers(variant, compiled) and compiled.name == "estimate_kernel"
+    is_narrow = narrow_copies > 2 * compiled.wide_copies and not gathers(variant, compiled)
+    if (compiled.wide_copies == 0 and not gathers_all) or is_narrow:
         found.append(f"{compiled.wide_copies} asynchronous copies of 16 bytes, {narrow_copies} of single words")
     if compiled.halves > max_halves(variant, compiled) or compiled.words > max_words(variant, compiled):
         found.append(f"single elements loaded: {compiled.halves} of 16 bits, {compiled.words} of 32 bits")
@@ -317,11 +358,20 @@ def faults(variant: Variant, compiled: Compiled) -> list[str]:
     return found
 
 
+def gathers(variant: Variant, compiled: Compiled) -> bool:
+    """Whether numbers of keys that it needs lie apart, and only single ones can be loaded.
+
+    With tokens innermost these are the chosen keys, whose values lie together as ever; in ordinary pages the
+    components that estimate scores, and an estimate loads little else.
+    """
+    return (compiled.name, variant.kind) in (("attend_kernel", "once"), ("estimate_kernel", "pages"))
+
+
 def max_halves(variant: Variant, compiled: Compiled) -> int:
-    """Of 16 bits there are the query's choice of components and learned logits; and keys with tokens innermost."""
+    """Of 16 bits there are the query's choice of components and learned logits; and keys that must be gathered."""
+    if gathers(variant, compiled):
+        return sys.maxsize
     match compiled.name:
-        case "attend_kernel" if variant.phase == "once":
-            return sys.maxsize
         case "estimate_kernel":
             return MAX_CHOSEN_HALVES
         case "sink_attention_kernel":
@@ -343,6 +393,9 @@ def max_words(variant: Variant, compiled: Compiled) -> int:
         case "estimate_kernel":
             # The pages of 32 sums of values, of which a thread copies the more the larger they are.
             return MAX_WORDS + of_head
+        case "paged_attention_kernel" if variant.kind == "starts":
+            # Where the request's keys start.
+            return MAX_WORDS + 1
         case "sink_attention_kernel" if is_tall:
             # Pages for sinks and for the window.
             return MAX_WORDS + of_head
@@ -386,10 +439,10 @@ def print_table(rows: list[dict[str, Any]], file: TextIO) -> None:
         "words",
     )
     print(f"triton {triton.__version__}", file=file)
-    print(f"{'variant':52} {'kernel':24}", *(f"{column:>12}" for column in columns), file=file)
+    print(f"{'variant':61} {'kernel':24}", *(f"{column:>12}" for column in columns), file=file)
     for row in rows:
         fault = "; ".join(row["faults"])
-        print(f"{row['variant']:52} {row['name']:24}", *(f"{row[column]:12}" for column in columns), fault, file=file)
+        print(f"{row['variant']:61} {row['name']:24}", *(f"{row[column]:12}" for column in columns), fault, file=file)
 
 
 if __name__ == "__main__":

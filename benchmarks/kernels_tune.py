@@ -100,12 +100,12 @@ def call_of(row: Row, batch: PagedBatch, gpu: Gpu) -> Call:
         whole = replace(plan_sparq(batch, sparq, gpu), estimate=row.tiling)
         launch = SparqLaunch(batch, sparq, indexed(batch), scale, whole)
         return filling(result.out, lambda: launch.run(result.out))
-    if row.kernel == "turned":
+    if row.kernel in ("sinks", "turned"):
         pairs = batch.head_size // 2
         frequencies = 10000.0 ** (-torch.arange(pairs, device=batch.q.device) / pairs)
-        window = SinkWindow(4, 1020, "cache", Rotary(frequencies))
-        turned = Plan(row.tiling, plan(batch, gpu, window.size + batch.max_query_len, turns_queries=True).splits)
-        return filling(result.out, lambda: sink.launch(batch, window, scale, None, result, turned))
+        window = SinkWindow(4, 1020, "cache" if row.kernel == "turned" else "absolute", Rotary(frequencies))
+        both = Plan(row.tiling, plan(batch, gpu, window.size + batch.max_query_len, row.kernel).splits)
+        return filling(result.out, lambda: sink.launch(batch, window, scale, None, result, both))
     straight = Plan(row.tiling, plan(batch, gpu).splits)
     return filling(result.out, lambda: dense.launch(batch, scale, None, result, straight))
 
@@ -123,7 +123,7 @@ def filling(out: torch.Tensor, launch: Callable[[], object]) -> Call:
 def neighbours(row: Row) -> Iterator[Tiling]:
     """Tilings that differ in one number."""
     own = row.tiling
-    if row.rows > MIN_ROWS and row.kernel in ("dense", "turned"):
+    if row.rows > MIN_ROWS and row.kernel in ("dense", "sinks", "turned"):
         yield from (replace(own, block_m=size) for size in (own.block_m // 2, own.block_m * 2) if 16 <= size <= 128)
     yield from (replace(own, tile=size) for size in (own.tile // 2, own.tile * 2) if 16 <= size <= 128)
     yield from (replace(own, warps=warps) for warps in (4, 8) if warps != own.warps)

@@ -69,7 +69,7 @@ def test_sinks_and_window(sizes: tuple[torch.dtype, int, int, int], queries: int
     policy = SinkWindow(4, 24, "cache", rotary(size // 2))
     logits = torch.linspace(-1, 2, batch.q_heads)
     freed, result = clear_gaps(batch, policy), poisoned(batch)
-    cut = plan(batch, gpu(sizes), policy.size + queries, turns_queries=True)
+    cut = plan(batch, gpu(sizes), policy.size + queries, kernel="turned")
     launch_sink(freed, policy, SCALE, logits, result, cut)
     expected = sink_attention_reference(batch, policy, SCALE, logits)
     assert_attends(result, expected, batch, TURNED_LSE_TOLERANCES[dtype])

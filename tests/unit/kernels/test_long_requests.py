@@ -50,7 +50,7 @@ def attended(kernel: str, dtype: torch.dtype) -> Attended:
         case "dense":
             launch_dense(batch, SCALE, None, result, plan(batch, GPU))
         case "sink":
-            way = plan(batch, GPU, WINDOW.size + 1, turns_queries=True)
+            way = plan(batch, GPU, WINDOW.size + 1, kernel="turned")
             launch_sink(clear_gaps(batch, WINDOW), WINDOW, SCALE, None, result, way)
         case "relay":
             sizes = choose_cut(batch, GPU)

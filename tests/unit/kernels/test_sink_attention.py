@@ -45,6 +45,7 @@ SHAPES = [
     (Case(BF16, 5, 256, 48, [(5, 120)]), SinkWindow(50, 10), 2, 32),
     (Case(FP16, 2, 64, 16, [(33, 40), (2, 2)]), SinkWindow(0, 1), 1, 16),
     (Case(FP16, 3, 64, 128, [(1, 140)]), SinkWindow(300, 10), 1, 64),
+    (Case(BF16, 3, 80, 16, [(9, 50), (1, 33)]), SinkWindow(3, 8, "cache", rotary(10, is_neox=False)), 2, 16),
 ]
 
 

@@ -74,7 +74,7 @@ def test_prefill_by_turned_queries_leaves_each_thread_half(head_size: int, capab
 
 
 @pytest.mark.parametrize("capability", [8, 9, 12])
-@pytest.mark.parametrize("kernel", ["dense", "turned", "relay", "estimate"])
+@pytest.mark.parametrize("kernel", ["dense", "sinks", "turned", "relay", "estimate"])
 def test_every_size_has_a_tiling(kernel: Kernel, capability: int) -> None:
     for dtype in (torch.bfloat16, torch.float16, torch.float32):
         for head_size in (1, 64, 80, 96, 128, 129, 256):

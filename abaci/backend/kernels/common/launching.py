@@ -40,13 +40,11 @@ def gpu_of(batch: PagedBatch) -> Gpu:
     return Gpu(properties.major, properties.multi_processor_count)
 
 
-def plan(batch: PagedBatch, gpu: Gpu, max_keys: int | None = None, turns_queries: bool = False) -> Plan:
+def plan(batch: PagedBatch, gpu: Gpu, max_keys: int | None = None, kernel: Kernel = "dense") -> Plan:
     """The cut for this batch, where no block of rows attends over more than `max_keys` keys.
 
-    `turns_queries` says that the kernel computes on the queries before it attends.
     The cut depends on shapes alone, never on lengths: one captured graph serves them all.
     """
-    kernel: Kernel = "turned" if turns_queries else "dense"
     tiling = choose_tiling(kernel, batch.max_query_len * batch.group, batch.head_size, batch.q.dtype, gpu.capability)
     blocks, _ = count_blocks(batch, tiling.block_m)
     capacity = batch.block_table.shape[1] * batch.page_size

@@ -48,17 +48,19 @@ def rotated_rows(
 ):  # fmt: skip
     """The queries `q`, each turned on by its `shifts` tokens."""
     d = tl.arange(0, BLOCK_D)
+    is_rotated = d < 2 * R
     if IS_NEOX:
         partner = tl.where(d < R, d + R, d - R)
         pair = d % R
         sign = tl.where(d < R, -1.0, 1.0)
+        mask = is_row[:, None] & is_rotated[None, :]
+        others = load_rows(q_ptr, tokens, heads, partner, mask, stride_qt, stride_qh, stride_qd)
     else:
-        partner = d ^ 1
+        # Neighbours, which were loaded together: to gather them would load each alone.
         pair = d // 2
         sign = tl.where(d % 2 == 0, -1.0, 1.0)
-    is_rotated = d < 2 * R
-    mask = is_row[:, None] & is_rotated[None, :]
-    others = load_rows(q_ptr, tokens, heads, partner, mask, stride_qt, stride_qh, stride_qd)
+        even, odd = tl.split(tl.reshape(q, q.shape[0], BLOCK_D // 2, 2))
+        others = tl.reshape(tl.join(odd, even), q.shape[0], BLOCK_D)
     frequencies = tl.load(inv_freq_ptr + pair, mask=is_rotated, other=0.0)
     sin, cos = sin_cos(shifts.to(tl.float32)[:, None] * frequencies[None, :])
     return q.to(tl.float32) * cos + others.to(tl.float32) * sign[None, :] * sin

@@ -17,6 +17,7 @@ from abaci.backend.kernels.common.launching import (
     strides,
     tensors,
 )
+from abaci.backend.kernels.common.tables.row import Kernel
 from abaci.backend.kernels.common.tiling import count_blocks
 from abaci.backend.kernels.sink.policy import Rotary, SinkWindow
 from abaci.backend.kernels.sink.reference import sink_attention_reference
@@ -90,7 +91,7 @@ def _sink_attention(
     policy = SinkWindow(n_sinks, window, "absolute" if rotary is None else "cache", rotary)
     if q.is_cuda:
         with torch.cuda.device_of(q):
-            cut = plan(batch, gpu_of(batch), policy.size + max_query_len, turns_queries=rotary is not None)
+            cut = plan(batch, gpu_of(batch), policy.size + max_query_len, kernel_of(policy))
             launch(batch, policy, scale, sink_logits, Attended(out, lse), cut)
     else:
         answer = sink_attention_reference(batch, policy, scale, sink_logits, precision=torch.float32)
@@ -101,6 +102,11 @@ def _sink_attention(
 @_sink_attention.register_fake
 def _(*operands: object) -> None:
     """Nothing is returned: the results lie in `out` and `lse`."""
+
+
+def kernel_of(policy: SinkWindow) -> Kernel:
+    """By which name the tables have the kernel."""
+    return "turned" if policy.positions == "cache" else "sinks"
 
 
 def launch(

@@ -7,9 +7,9 @@ from typing import Literal
 
 from abaci.backend.kernels.common.tiling import Tiling
 
-Kernel = Literal["dense", "turned", "relay", "estimate"]
-"""`dense` is attention over pages; `turned` the same by queries that are rotated first, for sinks; `relay` has tiles
-of 16 rows beside those of the table; `estimate` is SparQ's first pass."""
+Kernel = Literal["dense", "sinks", "turned", "relay", "estimate"]
+"""`dense` is attention over pages; `sinks` the same over two ranges of them, and `turned` by queries that are rotated
+first, for sinks; `relay` has tiles of 16 rows beside those of the table; `estimate` is SparQ's first pass."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ TABLE = Table(
         Row("turned", 16, 256, ANY, Tiling(32, 32, warps=8, stages=2)),
         Row("dense", 16, 64, ANY, Tiling(64, 64, warps=4, stages=3)),
         Row("dense", 16, 128, ANY, Tiling(64, 32, warps=4, stages=3)),
+        Row("sinks", 16, 256, ANY, Tiling(32, 32, warps=8, stages=2)),
         Row("dense", 16, 256, ANY, Tiling(64, 32, warps=8, stages=2)),
         Row("dense", 32, 128, ANY, Tiling(16, 16, warps=4, stages=2, registers=255)),
         Row("turned", 32, 256, ANY, Tiling(16, 16, warps=8, stages=2)),
