@@ -30,6 +30,7 @@ DENSE_SHARE, DENSE_BYTES = 0.92, 128_000_000
 SINK_SHARE, SINK_REQUESTS = 0.90, 64
 SPARQ_TIMES, OFF_TIMES = 5.0, 1.03
 MIN_SHARERS = 16
+"""From so many requests on sharing must be faster than everything else, below faster than not to share."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def verdicts(medians: Medians, copy_bytes_per_s: float) -> Iterator[Verdict]:
 
 
 def relay_verdicts(case: SharedCase, found: dict[str, float]) -> Iterator[Verdict]:
-    """Faster than everything else where it pays, no slower than dense where it does not; without others, it fails."""
+    """Faster than everything else where it pays, and than dense where few share; no slower than that where it does not
+    pay. Without others, it fails.
+    """
     if str(case) == RELAY_CASE:
         yield at_most(f"{case}, us", found[OURS], RELAY_US)
     if not is_shared(case):
@@ -89,6 +92,8 @@ def relay_verdicts(case: SharedCase, found: dict[str, float]) -> Iterator[Verdic
         others = {name: us for name, us in found.items() if name not in (OURS, "abaci search")}
         name = min(others, key=lambda other: others[other], default=PLAIN)
         yield at_most(f"{case}, of {name}", found[OURS] / others.get(name, math.nan), 1.0)
+    else:
+        yield at_most(f"{case}, of dense", found[OURS] / found.get(PLAIN, math.nan), 1.0)
 
 
 def required_share(case: Case) -> float | None:
@@ -106,7 +111,7 @@ def rooflines() -> Iterator[tuple[str, float, float]]:
             yield f"{case} ≤ {RELAY_US:g} us", found.moved_mb, RELAY_US
         if not found.is_shared:
             yield f"{case} ≤ {OFF_TIMES:g} dense", found.moved_mb, OFF_TIMES * found.plain_us
-        elif case.requests >= MIN_SHARERS:
+        else:
             yield f"{case} < dense", found.moved_mb, found.plain_us
     sparq: SparqCase = next(case for case in sparq_cases() if str(case) == SPARQ_CASE)
     moved = sparq.read_bytes + sparq.score_bytes

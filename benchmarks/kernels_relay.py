@@ -71,10 +71,10 @@ class SharedCase:
 
 
 def shared_cases() -> list[SharedCase]:
-    """Sizes of Llama 3 8B and Qwen2.5 7B; one with problems, and three that are to be left to plain attention."""
+    """Sizes of Llama 3 8B and Qwen2.5 7B; one with problems, two of few requests, three for plain attention."""
     llama = [(16, 2048, 0, 256), (64, 2048, 0, 256), (64, 2048, 0, 1024), (256, 2048, 0, 256), (256, 2048, 0, 1024)]
     llama += [(64, 8192, 0, 512), (256, 8192, 0, 512), (64, 32768, 0, 512), (64, 2048, 512, 256)]
-    llama += [(4, 1024, 0, 256), (16, 128, 0, 1024), (2, 2048, 0, 256)]
+    llama += [(4, 2048, 0, 256), (8, 2048, 0, 256), (4, 1024, 0, 256), (16, 128, 0, 1024), (2, 2048, 0, 256)]
     qwen = [(64, 2048, 0, 256), (64, 2048, 0, 1024), (256, 2048, 0, 256), (256, 2048, 0, 1024), (256, 8192, 0, 512)]
     return [SharedCase(*model, *size) for model, sizes in zip(MODELS, (llama, qwen), strict=True) for size in sizes]
 

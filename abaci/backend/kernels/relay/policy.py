@@ -16,7 +16,8 @@ class RelayPolicy:
 
     The rule weighs bytes against what plain attention does not need: the search for groups, once a step, and partial
     results, which are written and read again. In that time memory delivers the bytes that are to be saved at least: 16
-    MB take 4 us on an H200. A group of fewer tokens than `min_tokens` saves little more than its partial results take.
+    MB take 4 us on an H200. `min_requests` and `min_tokens` bound the search, and keep later levels to groups whose
+    list of work is worth it: fewer than 64 rows are no loss, as they have tiles of 16.
 
     Raises:
         ValueError: a number out of range.
